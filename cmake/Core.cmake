@@ -1,0 +1,33 @@
+# The library chainrule_core: every layer below the binding. Each file of cpp/kernels/isa is an object library of its own, since it
+# alone is compiled for its instruction set; the rest keeps to what the architecture guarantees.
+
+file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/cpp/base/*.cpp"
+  "${PROJECT_SOURCE_DIR}/cpp/profile/*.cpp"
+  "${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp"
+  "${PROJECT_SOURCE_DIR}/cpp/graph/*.cpp"
+  "${PROJECT_SOURCE_DIR}/cpp/plan/*.cpp"
+  "${PROJECT_SOURCE_DIR}/cpp/train/*.cpp")
+list(FILTER core_sources EXCLUDE REGEX "/kernels/isa/")
+
+add_library(chainrule_core STATIC ${core_sources})
+target_link_libraries(chainrule_core PUBLIC chainrule_flags PRIVATE OpenMP::OpenMP_CXX)
+
+# chainrule_add_isa(name flags...): compiles cpp/kernels/isa/<name>.cpp with these flags.
+function(chainrule_add_isa name)
+  add_library(chainrule_isa_${name} OBJECT "${PROJECT_SOURCE_DIR}/cpp/kernels/isa/${name}.cpp")
+  target_link_libraries(chainrule_isa_${name} PRIVATE chainrule_flags)
+  # -Wno-psabi: GCC remarks that vectors wider than a register are passed in memory; all functions that take them are inlined.
+  target_compile_options(chainrule_isa_${name} PRIVATE ${ARGN} -Wno-psabi)
+  target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
+endfunction()
+
+chainrule_add_isa(baseline)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  chainrule_add_isa(avx2 -mavx2 -mfma)
+  chainrule_add_isa(avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512bw -mavx512vl -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  chainrule_add_isa(neon)
+else()
+  message(STATUS "chainrule: no kernels of its own for ${CMAKE_SYSTEM_PROCESSOR}; the portable ones are built")
+endif()

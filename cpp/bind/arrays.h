@@ -1,0 +1,17 @@
+// NumPy arrays to tensors and back. Nothing is cast silently: an array of another type is refused.
+#pragma once
+
+#include <string>
+
+#include <pybind11/numpy.h>
+
+#include "base/tensor.h"
+
+namespace chainrule::bind {
+
+/// A copy of the array, of any strides; TypeError unless it is float32, float64 or int64 in native byte order.
+[[nodiscard]] Tensor tensor_from(const pybind11::object& value, const std::string& what);
+/// A new array with the tensor's elements.
+[[nodiscard]] pybind11::array array_from(const Tensor& tensor);
+
+}  // namespace chainrule::bind

@@ -1,0 +1,111 @@
+// What is neither graph nor training: checks of arrays, random numbers, threads and processor.
+#include <pybind11/stl.h>
+
+#include "base/cpu.h"
+#include "base/fp_environment.h"
+#include "base/team.h"
+#include "base/threads.h"
+#include "bind/array_view.h"
+#include "bind/arrays.h"
+#include "bind/bindings.h"
+#include "kernels/table.h"
+#include "train/initialize.h"
+
+namespace py = pybind11;
+
+namespace chainrule::bind {
+namespace {
+
+template <class Run>
+auto without_gil(const Run& run) {
+  const py::gil_scoped_release release;
+  const FpEnvironment environment;
+  return run();
+}
+
+std::vector<std::string> activation_names() {
+  return {
+#define CHAINRULE_ACTIVATION(name, saved, alpha) #name,
+#include "kernels/activations.inc"
+#undef CHAINRULE_ACTIVATION
+      "softmax", "log_softmax"};
+}
+
+std::vector<std::string> loss_names() {
+  return {
+#define CHAINRULE_LOSS(name, alpha, labels, values) #name,
+#include "kernels/losses.inc"
+#undef CHAINRULE_LOSS
+  };
+}
+
+py::dict limits() {
+  const ThreadLimits found = thread_limits();
+  py::dict result;
+  result["affinity"] = found.affinity;
+  result["cgroup"] = found.cgroup;
+  result["openmp"] = found.openmp;
+  result["environment"] = found.environment;
+  result["chosen"] = found.chosen;
+  result["least"] = found.least();
+  return result;
+}
+
+py::dict build_info() {
+  py::dict info;
+  info["version"] = CHAINRULE_VERSION;
+  info["compiler"] = __VERSION__;
+  info["openmp"] = std::to_string(openmp_version());
+#if defined(__SANITIZE_ADDRESS__)
+  info["sanitizer"] = "address";
+#elif defined(__SANITIZE_THREAD__)
+  info["sanitizer"] = "thread";
+#endif
+  return info;
+}
+
+}  // namespace
+
+void bind_tools(py::module_& module) {
+  module.def(
+      "random_uniform",
+      [](const Shape& shape, double low, double high, std::uint64_t seed, std::uint32_t key) {
+        return array_from(without_gil([&] { return train::random_uniform(shape, low, high, seed, key); }));
+      },
+      py::arg("shape"), py::arg("low"), py::arg("high"), py::kw_only(), py::arg("seed"), py::arg("key"));
+  module.def(
+      "random_normal",
+      [](const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
+        return array_from(without_gil([&] { return train::random_normal(shape, mean, std, seed, key); }));
+      },
+      py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
+  module.def(
+      "first_nonfinite",
+      [](const py::array& x) {
+        const train::ArrayView view = view_of(x, "first_nonfinite");
+        return without_gil([&] { return train::first_nonfinite(view); });
+      },
+      py::arg("x"));
+  module.def(
+      "label_range",
+      [](const py::array& y) {
+        const train::ArrayView view = view_of(y, "label_range");
+        return without_gil([&] { return train::integer_range(view); });
+      },
+      py::arg("y"));
+  module.def("activation_names", &activation_names);
+  module.def("loss_names", &loss_names);
+  module.def("set_num_threads", &set_num_threads, py::arg("count"));
+  module.def("get_num_threads", &max_threads);
+  module.def("thread_limits", &limits);
+  module.def("supported_isas", [] {
+    std::vector<std::string> names;
+    for (const Isa isa : supported_isas()) names.emplace_back(name_of(isa));
+    return names;
+  });
+  module.def("active_isa", [] { return kernels::active_tables().isa; });
+  module.def("cpu_name", &cpu_name);
+  module.def("build_info", &build_info);
+}
+
+}  // namespace chainrule::bind

@@ -1,0 +1,162 @@
+#include "graph/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "graph/operation.h"
+
+namespace chainrule::graph {
+namespace {
+
+/// Sizes of 0 or more, after a leading kRows where that is allowed.
+void check_shape(const std::string& what, const Shape& shape, bool rows_allowed) {
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] >= 0 || (rows_allowed && i == 0 && shape[i] == kRows)) continue;
+    throw std::invalid_argument(text(what, ": expected ", rows_allowed ? "rows or a size" : "a size", " of 0 or more first and ",
+                                     "sizes of 0 or more after it, got shape ", shape_text(shape)));
+  }
+}
+
+void check_rows_lead(std::string_view operation, const Shape& shape) {
+  for (std::size_t i = 1; i < shape.size(); ++i) {
+    if (shape[i] != kRows) continue;
+    throw std::invalid_argument(
+        text(operation, ": expected a result with rows as the first dimension only, got shape ", shape_text(shape)));
+  }
+}
+
+}  // namespace
+
+std::string shape_text(const Shape& shape) {
+  std::string out = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    out += (i == 0 ? "" : ", ") + (shape[i] == kRows ? std::string("rows") : std::to_string(shape[i]));
+  }
+  return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+Graph::Graph(DType dtype) : dtype_(dtype) {
+  if (dtype == DType::int64) throw TypeError("graph: expected float32 or float64, got int64");
+}
+
+const Node& Graph::node(NodeId id) const {
+  if (id < 0 || id >= size()) throw std::out_of_range(text("graph: expected a node from 0 below ", size(), ", got ", id));
+  return nodes_[static_cast<std::size_t>(id)];
+}
+
+NodeId Graph::add(Node node) {
+  nodes_.push_back(std::move(node));
+  return size() - 1;
+}
+
+void Graph::take_name(const std::string& name) {
+  if (name.empty()) throw std::invalid_argument("graph: expected a name for an input or parameter, got an empty one");
+  if (!names_.insert(name).second) throw std::invalid_argument(text("graph: expected unique names, got '", name, "' twice"));
+}
+
+NodeId Graph::input(std::string name, Shape shape, DType dtype) {
+  if (dtype != dtype_ && dtype != DType::int64) {
+    throw TypeError(text("input ", name, ": expected ", name_of(dtype_), " or int64, got ", name_of(dtype)));
+  }
+  check_shape("input " + name, shape, true);
+  take_name(name);
+  Node node;
+  node.shape = std::move(shape);
+  node.dtype = dtype;
+  node.name = std::move(name);
+  inputs_.push_back(add(std::move(node)));
+  return inputs_.back();
+}
+
+NodeId Graph::parameter(std::string name, Shape shape) {
+  check_shape("parameter " + name, shape, false);
+  take_name(name);
+  Node node;
+  node.shape = std::move(shape);
+  node.dtype = dtype_;
+  node.name = std::move(name);
+  parameters_.push_back(add(std::move(node)));
+  return parameters_.back();
+}
+
+NodeId Graph::constant(Tensor value) {
+  if (!value.defined()) throw std::invalid_argument("constant: expected a value, got none");
+  if (value.dtype() != dtype_ && value.dtype() != DType::int64) {
+    throw TypeError(text("constant: expected ", name_of(dtype_), " or int64, got ", name_of(value.dtype())));
+  }
+  Node node;
+  node.shape = value.shape();
+  node.dtype = value.dtype();
+  node.value = std::move(value);
+  return add(std::move(node));
+}
+
+NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes, std::string name) {
+  if (inputs.size() != static_cast<std::size_t>(operation.arity())) {
+    throw std::invalid_argument(
+        text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
+  }
+  std::vector<ValueType> types;
+  types.reserve(inputs.size());
+  for (const NodeId id : inputs) types.push_back({node(id).shape, node(id).dtype});
+  ValueType type = operation.infer(types, attributes);
+  check_rows_lead(operation.name(), type.shape);
+  Node added;
+  added.operation = &operation;
+  added.inputs = std::move(inputs);
+  added.attributes = std::move(attributes);
+  added.shape = std::move(type.shape);
+  added.dtype = type.dtype;
+  added.name = std::move(name);
+  return add(std::move(added));
+}
+
+std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std::span<const NodeId> outputs, NodeId first) {
+  NodeId last = kNone;
+  for (const NodeId id : outputs) {
+    static_cast<void>(graph.node(id));
+    last = std::max(last, id);
+  }
+  for (const NodeId id : wrt) static_cast<void>(graph.node(id));
+  // No node depends on a later one: what lies before the first of wrt does not depend on any.
+  if (!wrt.empty()) first = std::max(first, *std::min_element(wrt.begin(), wrt.end()));
+  if (last < first) return {};
+
+  struct Mark {
+    bool needed = false;
+    bool depends = false;
+  };
+  std::vector<Mark> marks(static_cast<std::size_t>(last - first) + 1);
+  const auto mark = [&](NodeId id) -> Mark& { return marks[static_cast<std::size_t>(id - first)]; };
+  std::vector<NodeId> earlier;
+  for (const NodeId id : wrt) {
+    if (id < first) {
+      earlier.push_back(id);
+    } else if (id <= last) {
+      mark(id).depends = true;
+    }
+  }
+  for (const NodeId id : outputs) {
+    if (id >= first) mark(id).needed = true;
+  }
+  for (NodeId id = last; id >= first; --id) {
+    if (!mark(id).needed) continue;
+    for (const NodeId input : graph.node(id).inputs) {
+      if (input >= first) mark(input).needed = true;
+    }
+  }
+  const auto depends = [&](NodeId input) {
+    return input >= first ? mark(input).depends : std::find(earlier.begin(), earlier.end(), input) != earlier.end();
+  };
+  std::vector<NodeId> nodes;
+  for (NodeId id = first; id <= last; ++id) {
+    if (!mark(id).needed) continue;
+    const std::vector<NodeId>& inputs = graph.node(id).inputs;
+    mark(id).depends = mark(id).depends || wrt.empty() || std::any_of(inputs.begin(), inputs.end(), depends);
+    if (mark(id).depends) nodes.push_back(id);
+  }
+  return nodes;
+}
+
+}  // namespace chainrule::graph

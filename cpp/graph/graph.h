@@ -1,0 +1,85 @@
+// The computation graph: nodes in the order they were added, each an operation on earlier nodes. The same graph is interpreted for
+// derivatives of anything, planned for training and prediction, and drawn. It only grows: derivative rules add nodes to it.
+//
+// A leading dimension kRows stands for the rows of a batch, whose number is known only when values arrive: {kRows, 64} is a batch of
+// rows of 64 features, {kRows} one number for each row.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/tensor.h"
+
+namespace chainrule::graph {
+
+using NodeId = std::int32_t;
+inline constexpr NodeId kNone = -1;  // no node; as a derivative: exactly zero
+inline constexpr std::int64_t kRows = -1;
+
+class Operation;
+
+/// "(rows, 64)": as to_string, with kRows spelt out.
+[[nodiscard]] std::string shape_text(const Shape& shape);
+
+/// What an operation may be parameterised by; each reads its own fields.
+struct Attributes {
+  Shape axes = {};            // reductions, permutations
+  Shape shape = {};           // reshape
+  double alpha = 0;           // slope, scale, delta, smoothing, probability
+  std::int64_t key = 0;       // the layer's number in random streams
+  bool transpose_a = false;   // matmul
+  bool transpose_b = false;
+  bool keepdims = false;      // reductions
+};
+
+struct Node {
+  const Operation* operation = nullptr;  // null for inputs, parameters and constants
+  std::vector<NodeId> inputs;
+  Attributes attributes;
+  Shape shape;
+  DType dtype = DType::float32;
+  std::string name;  // inputs and parameters have one; layers name what they add
+  Tensor value;      // constants only
+};
+
+class Graph {
+ public:
+  explicit Graph(DType dtype);
+
+  /// The floating-point type of the graph's values.
+  [[nodiscard]] DType dtype() const noexcept { return dtype_; }
+  [[nodiscard]] NodeId size() const noexcept { return static_cast<NodeId>(nodes_.size()); }
+  /// std::out_of_range for a node that does not exist. The reference stays valid while nodes are added.
+  [[nodiscard]] const Node& node(NodeId id) const;
+  [[nodiscard]] const std::vector<NodeId>& inputs() const noexcept { return inputs_; }
+  [[nodiscard]] const std::vector<NodeId>& parameters() const noexcept { return parameters_; }
+
+  /// A value given at each evaluation. DType::int64 for class labels.
+  NodeId input(std::string name, Shape shape, DType dtype);
+  /// A value that training changes; names are unique.
+  NodeId parameter(std::string name, Shape shape);
+  NodeId constant(Tensor value);
+  /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
+  NodeId apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes = {}, std::string name = {});
+
+ private:
+  NodeId add(Node node);
+  void take_name(const std::string& name);
+
+  std::deque<Node> nodes_;
+  std::unordered_set<std::string> names_;
+  std::vector<NodeId> inputs_;
+  std::vector<NodeId> parameters_;
+  DType dtype_;
+};
+
+/// The nodes that `outputs` depend on and, where `wrt` is not empty, that themselves depend on a node of `wrt`; ascending.
+/// Nodes before `first` are taken as independent of each other and left out: the work is then in proportion to what comes after.
+[[nodiscard]] std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std::span<const NodeId> outputs,
+                                          NodeId first = 0);
+
+}  // namespace chainrule::graph

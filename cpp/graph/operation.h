@@ -1,0 +1,46 @@
+// What an operation is: shape rule, forward, jvp, vjp and work, together in one file of ops/. Derivative rules are written in terms of
+// operations (they add nodes), so that derivatives of derivatives, and drawings of the backward phase, come for free.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "graph/graph.h"
+
+namespace chainrule::graph {
+
+struct ValueType {
+  Shape shape;
+  DType dtype;
+};
+
+class Operation {
+ public:
+  Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  virtual ~Operation() = default;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// Attributes::alpha where the caller gives none.
+  [[nodiscard]] virtual double default_alpha() const noexcept { return 0; }
+  /// The number of inputs.
+  [[nodiscard]] virtual int arity() const noexcept = 0;
+  /// Shape and type of the output; shapes may lead with kRows. std::invalid_argument names operation, expected, got.
+  [[nodiscard]] virtual ValueType infer(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;
+  /// The value, of the `shape` that `infer` gave for these inputs (no kRows in it). It may share the elements of an input.
+  [[nodiscard]] virtual Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const = 0;
+  /// The tangent of `self` from its inputs' tangents (kNone: zero; not all are).
+  [[nodiscard]] virtual NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const = 0;
+  /// The cotangent that goes to input number `input` of `self` when `cotangent` comes to self; kNone where it is zero.
+  [[nodiscard]] virtual NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const = 0;
+  /// Floating-point operations of one evaluation (an fma counts two); of one row where shapes lead with kRows.
+  [[nodiscard]] virtual double flops(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;
+};
+
+/// The operation called `name`; std::invalid_argument where there is none.
+[[nodiscard]] const Operation& operation_named(std::string_view name);
+/// All of them, in the order of ops/operations.inc.
+[[nodiscard]] std::span<const Operation* const> all_operations();
+
+}  // namespace chainrule::graph

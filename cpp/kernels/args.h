@@ -1,0 +1,238 @@
+// What kernels take: raw pointers and sizes, one argument struct per kind of kernel, and the panel layout they share.
+//
+// Panels. A matrix of m rows and n columns is stored as ceil(n / P) panels of P = 64 bytes / sizeof(T) columns: one row of a panel is
+// one cache line, and element (i, j) lies at data[(j / P) * stride + i * P + j % P]. Activations, deltas, weights, transposed
+// weights and optimizer state all live this way, so that both operands of every product are read in long consecutive runs.
+// `stride` is the distance between panels in elements; an odd number of cache lines keeps panels out of each other's cache sets.
+// Padding columns hold anything finite or not; no kernel lets a padding lane reach a real one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace chainrule::kernels {
+
+template <class T>
+inline constexpr std::size_t kPanelWidth = 64 / sizeof(T);
+
+template <class T>
+constexpr std::size_t panel_count(std::size_t columns) noexcept {
+  return (columns + kPanelWidth<T> - 1) / kPanelWidth<T>;
+}
+
+/// The elements from one panel to the next for `rows` rows: an odd number of cache lines.
+template <class T>
+constexpr std::size_t panel_stride(std::size_t rows) noexcept {
+  return (rows | 1U) * kPanelWidth<T>;
+}
+
+/// A matrix in panels; `data` may point at any row, so that a block of rows is a Panels too.
+template <class T>
+struct Panels {
+  T* data = nullptr;
+  std::size_t stride = 0;
+
+  [[nodiscard]] constexpr Panels from_row(std::size_t row) const noexcept { return {data + row * kPanelWidth<T>, stride}; }
+  [[nodiscard]] constexpr Panels from_panel(std::size_t panel) const noexcept { return {data + panel * stride, stride}; }
+  [[nodiscard]] constexpr T* at(std::size_t row, std::size_t column) const noexcept {
+    return data + column / kPanelWidth<T> * stride + row * kPanelWidth<T> + column % kPanelWidth<T>;
+  }
+};
+
+/// Activations that work element by element, in the order of activations.inc.
+enum class Activation : std::uint8_t {
+#define CHAINRULE_ACTIVATION(name, saved, alpha) name,
+#include "kernels/activations.inc"
+#undef CHAINRULE_ACTIVATION
+};
+
+/// y = f(x) for n consecutive elements. y may be x. alpha: the slope or scale where the function has one.
+template <class T>
+struct UnaryArgs {
+  const T* x;
+  T* y;
+  std::size_t n;
+  T alpha;
+};
+
+/// gx = g * f'(x) for n consecutive elements; `saved` is x or y = f(x), as activations.inc says. gx may be g or saved.
+template <class T>
+struct UnaryBackwardArgs {
+  const T* g;
+  const T* saved;
+  T* gx;
+  std::size_t n;
+  T alpha;
+};
+
+/// y = a (op) b for n consecutive elements. y may be a or b.
+template <class T>
+struct BinaryArgs {
+  const T* a;
+  const T* b;
+  T* y;
+  std::size_t n;
+};
+
+enum class Epilogue : std::uint8_t { none, relu, relu_backward };
+
+/// c = a b for `rows` rows and `panels` panels of c: a is (rows, depth), b is (depth, panels). Pointers are at the block's first row and
+/// panel. Each element is one chain of fma over depth in ascending order from +0; then `bias` (one row of panels, or null data) is
+/// added; then the epilogue: relu is relu(c), relu_backward is c where `saved` > 0 and else 0.
+/// c may not overlap a, b or bias; saved may be c.
+template <class T>
+struct GemmArgs {
+  Panels<const T> a;
+  Panels<const T> b;
+  Panels<T> c;
+  Panels<const T> bias;
+  Panels<const T> saved;
+  std::size_t rows;
+  std::size_t depth;
+  std::size_t panels;
+  Epilogue epilogue;
+};
+
+/// g = x^T dz for `rows` rows of g (as many columns of x, from the first of a panel) and `panels` panels, over `batch` rows of x and dz:
+/// each element is one chain of fma over the batch in ascending order from +0. Pointers are at the block's start; g overlaps nothing.
+template <class T>
+struct WeightGradientArgs {
+  Panels<const T> x;
+  Panels<const T> dz;
+  Panels<T> g;
+  std::size_t batch;
+  std::size_t rows;
+  std::size_t panels;
+};
+
+/// sum[j] = x[0, j] + x[1, j] + ... in row order from +0, for `panels` panels; `sum` is one row of panels.
+template <class T>
+struct ColumnSumArgs {
+  Panels<const T> x;
+  Panels<T> sum;
+  std::size_t rows;
+  std::size_t panels;
+};
+
+/// dst = src^T for a block of `rows` rows and `columns` columns of src, each from the first of a panel. Pointers are at the block's start
+/// in src and in dst; nothing else of dst is written, and they do not overlap.
+template <class T>
+struct TransposeArgs {
+  Panels<const T> src;
+  Panels<T> dst;
+  std::size_t rows;
+  std::size_t columns;
+};
+
+/// y = f(row of x) for `rows` rows of `columns` columns (softmax, log_softmax). y may be x.
+template <class T>
+struct RowArgs {
+  Panels<const T> x;
+  Panels<T> y;
+  std::size_t rows;
+  std::size_t columns;
+};
+
+/// gx from the cotangent g and the saved y = f(x), row by row. gx may be g.
+template <class T>
+struct RowBackwardArgs {
+  Panels<const T> g;
+  Panels<const T> y;
+  Panels<T> gx;
+  std::size_t rows;
+  std::size_t columns;
+};
+
+/// A loss, row by row: loss[i] = l(prediction row i, target row i), and gradient row i = seed[i] * dl/dprediction.
+/// Either output may be null (gradient.data, loss). `target` holds values; `label` class indices in [0, columns); a loss uses the
+/// one that is not null. gradient may be prediction. alpha: Huber's delta, or label smoothing.
+template <class T>
+struct LossArgs {
+  Panels<const T> prediction;
+  Panels<const T> target;
+  const std::int32_t* label;
+  const T* seed;
+  T* loss;
+  Panels<T> gradient;
+  std::size_t rows;
+  std::size_t columns;
+  T alpha;
+};
+
+/// score[i] = 1 where row i of the prediction names the right class, else 0. With labels, or targets of several columns: the first
+/// largest column (of the target too). With one column of targets: the same side of `threshold` as the target is of 1/2.
+template <class T>
+struct AccuracyArgs {
+  Panels<const T> prediction;
+  Panels<const T> target;
+  const std::int32_t* label;
+  T* score;
+  std::size_t rows;
+  std::size_t columns;
+  T threshold;
+};
+
+/// What the elements of a caller's array are.
+enum class Source : std::uint8_t {
+#define CHAINRULE_SOURCE(name, type) name,
+#include "kernels/sources.inc"
+#undef CHAINRULE_SOURCE
+};
+
+/// dst row i = scale * source row index[i] (i itself where index is null), each element cast to T first, for `rows` rows of `columns`
+/// columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned.
+template <class T>
+struct GatherArgs {
+  const void* source;
+  std::ptrdiff_t row_stride;
+  std::ptrdiff_t column_stride;
+  const std::int64_t* index;
+  Panels<T> dst;
+  std::size_t rows;
+  std::size_t columns;
+  T scale;
+  Source type;
+};
+
+/// mask[i, j] = scale with probability keep, else 0, from Philox(seed) at the counter (stream word, layer, step, element), where the
+/// element is (first_row + i) * columns + j, four to a block: any thread may fill any rows.
+template <class T>
+struct DropoutArgs {
+  Panels<T> mask;
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t first_row;
+  std::uint64_t seed;
+  std::uint64_t step;
+  std::uint32_t layer;
+  std::uint32_t keep_below;  // a draw below it keeps the element: round(keep * 2^32), at most 2^32 - 1
+  T scale;
+};
+
+/// What an update needs beside the gradient. One struct for all optimizers: each reads its own fields.
+template <class T>
+struct UpdateScalars {
+  T lr;               // learning rate of this step; Adam: lr / (1 - beta1^t)
+  T weight_decay;     // L2 term added to the gradient
+  T decay_factor;     // decoupled decay: w is first multiplied by it (1 - lr * decay); 1 for none
+  T momentum;         // SGD
+  T beta1;            // Adam
+  T one_minus_beta1;  // rounded once from double
+  T beta2;
+  T one_minus_beta2;
+  T epsilon;
+  T inverse_sqrt_bias2;  // 1 / sqrt(1 - beta2^t)
+};
+
+/// w, and the state arrays first and second, updated in place from g for n consecutive elements.
+template <class T>
+struct UpdateArgs {
+  T* w;
+  T* first;
+  T* second;
+  const T* g;
+  std::size_t n;
+  const UpdateScalars<T>* scalars;
+};
+
+}  // namespace chainrule::kernels

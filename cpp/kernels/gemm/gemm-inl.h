@@ -1,0 +1,93 @@
+// c = a b on panels: the forward product z = x w + b and the input gradient dx = dz w^T, which differ only in what they are called with
+// (the input gradient's right operand is the transposed copy of the weights, kept in panels too).
+//
+// The right operand is read in long runs, C panels at a time, over the whole depth: the accumulators never leave the registers, so no
+// partial sum is ever stored and each element is one chain of fma. The left operand is broadcast from panels, whose rows lie one
+// cache line apart at constant offsets from one pointer.
+
+template <class T, std::size_t R, std::size_t C>
+CHAINRULE_INLINE void multiply(Tile<T, R, C>& tile, const GemmArgs<T>& args, std::size_t row, std::size_t panel) {
+  constexpr std::size_t P = kPanelWidth<T>;
+  const T* a = args.a.data + row * P;
+  const T* b = args.b.data + panel * args.b.stride;
+  tile.clear();
+  std::size_t depth = args.depth;
+  for (; depth >= P; depth -= P, a += args.a.stride) {
+#pragma GCC unroll 4
+    for (std::size_t lane = 0; lane < P; ++lane, b += P) tile.update(a + lane, P, b, args.b.stride);
+  }
+#pragma GCC unroll 1
+  for (std::size_t lane = 0; lane < depth; ++lane, b += P) tile.update(a + lane, P, b, args.b.stride);
+}
+
+template <class T, std::size_t R, std::size_t C>
+CHAINRULE_INLINE void finish(Tile<T, R, C>& tile, const GemmArgs<T>& args, std::size_t row, std::size_t panel) {
+  using Sums = Tile<T, R, C>;
+  constexpr std::size_t P = kPanelWidth<T>;
+  T* c = args.c.data + panel * args.c.stride + row * P;
+  if (args.bias.data != nullptr) {
+    const T* bias = args.bias.data + panel * args.bias.stride;
+#pragma GCC unroll 32
+    for (std::size_t v = 0; v < Sums::kVectors; ++v) {
+      const Vec<T> add = load(Sums::at(bias, args.bias.stride, v));
+#pragma GCC unroll 32
+      for (std::size_t r = 0; r < R; ++r) tile.sum[r][v] += add;
+    }
+  }
+  const auto write = [&](auto epilogue) CHAINRULE_INLINE_LAMBDA {
+#pragma GCC unroll 32
+    for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 32
+      for (std::size_t v = 0; v < Sums::kVectors; ++v) store(Sums::at(c + r * P, args.c.stride, v), epilogue(r, v));
+    }
+  };
+  switch (args.epilogue) {
+    case Epilogue::none:
+      write([&](std::size_t r, std::size_t v) CHAINRULE_INLINE_LAMBDA { return tile.sum[r][v]; });
+      break;
+    case Epilogue::relu:
+      write([&](std::size_t r, std::size_t v) CHAINRULE_INLINE_LAMBDA { return relu(tile.sum[r][v]); });
+      break;
+    case Epilogue::relu_backward: {
+      const T* saved = args.saved.data + panel * args.saved.stride + row * P;
+      write([&](std::size_t r, std::size_t v) CHAINRULE_INLINE_LAMBDA {
+        return relu_backward(tile.sum[r][v], load(Sums::at(saved + r * P, args.saved.stride, v)));
+      });
+      break;
+    }
+  }
+}
+
+template <class T, std::size_t R, std::size_t C>
+__attribute__((noinline)) void gemm_tile(const GemmArgs<T>& args, std::size_t row, std::size_t panel) {
+  Tile<T, R, C> tile;
+  multiply(tile, args, row, panel);
+  finish(tile, args, row, panel);
+}
+
+template <class T>
+CHAINRULE_INLINE void gemm(const GemmArgs<T>& args) {
+  if (args.rows == 0) return;
+  const std::size_t tiles = (args.rows + kTallest<T> - 1) / kTallest<T>;
+  // Tiles of nearly equal height: a short last tile would have too few chains to fill the pipeline.
+  const std::size_t height = (args.rows + tiles - 1) / tiles;
+  for (std::size_t panel = 0; panel < args.panels;) {
+    const std::size_t width = panels_of_tile<T>(height, args.panels - panel);
+    for (std::size_t tile = 0; tile < tiles; ++tile) {
+      const std::size_t row = args.rows * tile / tiles;
+      const std::size_t rows = args.rows * (tile + 1) / tiles - row;
+      with_tile<T, kTallest<T>>(rows, width, [&]<std::size_t R, std::size_t C>() { gemm_tile<T, R, C>(args, row, panel); });
+    }
+    panel += width;
+  }
+}
+
+template <class T>
+CHAINRULE_INLINE void gemm_forward_kernel(const GemmArgs<T>& args) {
+  gemm(args);
+}
+
+template <class T>
+CHAINRULE_INLINE void gemm_input_gradient_kernel(const GemmArgs<T>& args) {
+  gemm(args);
+}

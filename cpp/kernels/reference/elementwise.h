@@ -1,0 +1,141 @@
+// Activations, their derivatives, arithmetic and updates, one number at a time. Part of reference.cpp, inside its anonymous namespace.
+
+inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
+inline constexpr double kSeluScaleAlpha = kSeluScale * 1.6732632423543772848170429916717;
+
+template <class T>
+T forward(Activation f, T x, T alpha) {
+  switch (f) {
+    case Activation::linear:
+      return x;
+    case Activation::relu:
+      return x < 0 ? 0 : x;
+    case Activation::leaky_relu:
+      return x > 0 ? x : alpha * x;
+    case Activation::elu:
+      return x < 0 ? scalar_expm1_negative(x, static_cast<double>(alpha)) : x;
+    case Activation::selu:
+      return x < 0 ? scalar_expm1_negative(x, kSeluScaleAlpha) : static_cast<T>(kSeluScale * static_cast<double>(x));
+    case Activation::gelu:
+      return scalar_gelu(x);
+    case Activation::silu:
+      return scalar_silu(x);
+    case Activation::sigmoid:
+      return scalar_sigmoid(x);
+    case Activation::tanh:
+      return scalar_tanh(x);
+    case Activation::softplus:
+      return scalar_softplus(x);
+    case Activation::mish:
+      return scalar_mish(x);
+  }
+  return 0;
+}
+
+/// g f'(x) from saved x or y, as activations.inc says.
+template <class T>
+T backward(Activation f, T g, T saved, T alpha) {
+  switch (f) {
+    case Activation::linear:
+      return g;
+    case Activation::relu:
+      return saved > 0 ? g : 0;
+    case Activation::leaky_relu:
+      return saved > 0 ? g : alpha * g;
+    case Activation::elu:
+      return saved > 0 ? g : g * (saved + alpha);
+    case Activation::selu:
+      return g * (saved > 0 ? static_cast<T>(kSeluScale) : saved + static_cast<T>(kSeluScaleAlpha));
+    case Activation::gelu:
+      return g * scalar_gelu_derivative(saved);
+    case Activation::silu:
+      return g * scalar_silu_derivative(saved);
+    case Activation::sigmoid:
+      return g * (saved * (1 - saved));
+    case Activation::tanh:
+      return g * std::fma(-saved, saved, T{1});
+    case Activation::softplus:
+      return g * scalar_sigmoid(saved);
+    case Activation::mish:
+      return g * scalar_mish_derivative(saved);
+  }
+  return 0;
+}
+
+#define CHAINRULE_ACTIVATION(name, saved_value, default_alpha)                                                                   \
+  template <class T>                                                                                                             \
+  void name##_forward(const UnaryArgs<T>& args) {                                                                                \
+    for (std::size_t i = 0; i < args.n; ++i) args.y[i] = forward(Activation::name, args.x[i], args.alpha);                       \
+  }                                                                                                                              \
+  template <class T>                                                                                                             \
+  void name##_backward(const UnaryBackwardArgs<T>& args) {                                                                       \
+    for (std::size_t i = 0; i < args.n; ++i) args.gx[i] = backward(Activation::name, args.g[i], args.saved[i], args.alpha);      \
+  }
+#include "kernels/activations.inc"
+#undef CHAINRULE_ACTIVATION
+
+#define CHAINRULE_ELEMENTWISE(name, Args, formula)           \
+  template <class T>                                         \
+  void name(const Args<T>& args) {                           \
+    for (std::size_t i = 0; i < args.n; ++i) args.y[i] = formula; \
+  }
+CHAINRULE_ELEMENTWISE(exp, UnaryArgs, scalar_exp(args.x[i]))
+CHAINRULE_ELEMENTWISE(log, UnaryArgs, scalar_log(args.x[i]))
+CHAINRULE_ELEMENTWISE(sqrt, UnaryArgs, std::sqrt(args.x[i]))
+CHAINRULE_ELEMENTWISE(scale, UnaryArgs, args.alpha* args.x[i])
+CHAINRULE_ELEMENTWISE(add, BinaryArgs, args.a[i] + args.b[i])
+CHAINRULE_ELEMENTWISE(subtract, BinaryArgs, args.a[i] - args.b[i])
+CHAINRULE_ELEMENTWISE(multiply, BinaryArgs, args.a[i] * args.b[i])
+CHAINRULE_ELEMENTWISE(divide, BinaryArgs, args.a[i] / args.b[i])
+#undef CHAINRULE_ELEMENTWISE
+
+/// v, or 0 where it is subnormal.
+template <class T>
+T flushed(T v) {
+  return std::fabs(v) < std::numeric_limits<T>::min() ? 0 : v;
+}
+
+/// Decays w[i] and gives the gradient with its L2 term.
+template <class T>
+T decayed_gradient(const UpdateArgs<T>& args, std::size_t i) {
+  args.w[i] *= args.scalars->decay_factor;
+  return std::fma(args.scalars->weight_decay, args.w[i], args.g[i]);
+}
+
+template <class T>
+void update_sgd(const UpdateArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.w[i] = std::fma(-args.scalars->lr, g, args.w[i]);
+  }
+}
+
+template <class T>
+void update_momentum(const UpdateArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.first[i] = flushed(std::fma(args.scalars->momentum, args.first[i], g));
+    args.w[i] = std::fma(-args.scalars->lr, args.first[i], args.w[i]);
+  }
+}
+
+template <class T>
+void update_nesterov(const UpdateArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.first[i] = flushed(std::fma(args.scalars->momentum, args.first[i], g));
+    args.w[i] = std::fma(-args.scalars->lr, std::fma(args.scalars->momentum, args.first[i], g), args.w[i]);
+  }
+}
+
+template <class T>
+void update_adam(const UpdateArgs<T>& args) {
+  const UpdateScalars<T>& s = *args.scalars;
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.first[i] = flushed(std::fma(s.beta1, args.first[i], s.one_minus_beta1 * g));
+    args.second[i] = flushed(std::fma(s.beta2, args.second[i], s.one_minus_beta2 * g * g));
+    const T denominator = std::fma(std::sqrt(args.second[i]), s.inverse_sqrt_bias2, s.epsilon);
+    args.w[i] = std::fma(-s.lr, args.first[i] / denominator, args.w[i]);
+  }
+}

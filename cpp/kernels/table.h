@@ -1,0 +1,38 @@
+// A table of kernels for each instruction set; chosen once per plan, never inside a loop.
+#pragma once
+
+#include "base/cpu.h"
+#include "kernels/args.h"
+
+namespace chainrule::kernels {
+
+template <class T>
+struct KernelTable {
+#define CHAINRULE_KERNEL(name, Args) void (*name)(const Args<T>&);
+#include "kernels/kernels.inc"
+#undef CHAINRULE_KERNEL
+};
+
+struct Tables {
+  const char* isa;
+  KernelTable<float> f32;
+  KernelTable<double> f64;
+
+  template <class T>
+  [[nodiscard]] const KernelTable<T>& of() const noexcept {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
+};
+
+/// The tables of a supported instruction set.
+[[nodiscard]] const Tables& tables_of(Isa isa);
+/// The tables of the instruction set chosen when first asked for (see choose_isa).
+[[nodiscard]] const Tables& active_tables();
+/// Plain scalar loops, each product and sum written out in the contract's order: what the others are tested against.
+[[nodiscard]] const Tables& reference_tables();
+
+}  // namespace chainrule::kernels

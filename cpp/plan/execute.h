@@ -1,0 +1,75 @@
+// Runs a program's two phases on the calling thread's share: a block of rows, a range of tiles. No locks and no allocation here.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/team.h"
+#include "plan/program.h"
+
+namespace chainrule::plan {
+
+enum class Metric : std::uint8_t { accuracy, mse, mae };
+
+/// A metric of each row, computed beside the loss.
+template <class T>
+struct RowMetric {
+  Metric metric = Metric::accuracy;
+  T threshold = 0;
+  T* value = nullptr;  // one for each row of the batch
+};
+
+/// What the row phase of one batch works on. Arrays start at the batch's row 0 and hold one element for each row.
+template <class T>
+struct RowContext {
+  T* workspace = nullptr;
+  const std::int32_t* label = nullptr;
+  const T* seed = nullptr;  // d (batch loss) / d (row's loss)
+  T* loss = nullptr;
+  std::span<const RowMetric<T>> metrics;
+  std::uint64_t random_seed = 0;
+  std::uint64_t random_step = 0;
+};
+
+template <class T>
+[[nodiscard]] kernels::Panels<T> panels_of(const Program<T>& program, Slot slot, T* workspace) noexcept {
+  return slot.columns == 0 ? kernels::Panels<T>{} : kernels::Panels<T>{workspace + slot.offset, program.stride};
+}
+
+/// Takes rows [rows.begin, rows.end) of the batch through steps [first, last).
+template <class T>
+void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows, std::size_t first,
+               std::size_t last);
+
+/// All steps, in blocks of rows small enough for a core's own cache.
+template <class T>
+void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows);
+
+/// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none).
+template <class T>
+struct Update {
+  void (*kernel)(const kernels::UpdateArgs<T>&) = nullptr;
+  kernels::UpdateScalars<T> scalars = {};
+  std::vector<PanelMatrix<T>> first;
+  std::vector<PanelMatrix<T>> second;
+};
+
+/// A part of one gradient task: some rows of the parameter by some panels.
+struct ParameterTile {
+  std::size_t task = 0;
+  Range rows;
+  Range panels;
+};
+
+template <class T>
+[[nodiscard]] std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameters<T>& parameters);
+
+/// `parts` consecutive ranges of tiles of nearly equal work for batches of `rows` rows.
+[[nodiscard]] std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::size_t rows, int parts);
+
+/// Computes the gradients of the tiles over the batch's `rows` rows and updates their parameters and transposed copies.
+template <class T>
+void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
+               std::span<const ParameterTile> tiles);
+
+}  // namespace chainrule::plan

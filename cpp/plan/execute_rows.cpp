@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "plan/execute.h"
+#include "profile/span.h"
+
+namespace chainrule::plan {
+namespace {
+
+using kernels::kPanelWidth;
+using kernels::panel_count;
+using kernels::Panels;
+
+// Rows that go through all steps together: 256 rows of 512 float features are half a megabyte, which a core's second-level cache holds
+// beside the panels of weights that stream past. Fewer rows would stream the weights more often.
+constexpr std::size_t kRowBlock = 256;
+
+template <class T>
+Panels<const T> read_only(Panels<T> panels) {
+  return {panels.data, panels.stride};
+}
+
+/// One step on one block of rows.
+template <class T>
+class Runner {
+ public:
+  Runner(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows)
+      : program_(program), parameters_(parameters), context_(context), rows_(rows), count_(rows.end - rows.begin) {}
+
+  void run(const RowStep<T>& step) const {
+    switch (step.kind) {
+      case StepKind::dense:
+      case StepKind::input_gradient:
+        return product(step);
+      case StepKind::unary:
+        return for_panels(step.out, [&](std::size_t at) {
+          step.unary({source(step.a, at), destination(step.out, at), count_ * kPanelWidth<T>, step.alpha});
+        });
+      case StepKind::unary_backward:
+        return for_panels(step.out, [&](std::size_t at) {
+          step.unary_backward({source(step.a, at), source(step.saved, at), destination(step.out, at), count_ * kPanelWidth<T>, step.alpha});
+        });
+      case StepKind::binary:
+        return for_panels(step.out, [&](std::size_t at) {
+          step.binary({source(step.a, at), source(step.b, at), destination(step.out, at), count_ * kPanelWidth<T>});
+        });
+      case StepKind::row:
+        return step.row({read_only(block(step.a)), block(step.out), count_, step.out.columns});
+      case StepKind::row_backward:
+        return step.row_backward(
+            {read_only(block(step.a)), read_only(block(step.saved)), block(step.out), count_, step.out.columns});
+      case StepKind::dropout_mask:
+        return mask(step);
+      case StepKind::loss:
+        return loss(step);
+    }
+  }
+
+ private:
+  [[nodiscard]] Panels<T> block(Slot slot) const {
+    return slot.columns == 0 ? Panels<T>{} : panels_of(program_, slot, context_.workspace).from_row(rows_.begin);
+  }
+  [[nodiscard]] T* destination(Slot slot, std::size_t at) const { return block(slot).data + at; }
+  [[nodiscard]] const T* source(Slot slot, std::size_t at) const { return destination(slot, at); }
+  template <class Run>
+  void for_panels(Slot slot, const Run& run) const {
+    for (std::size_t panel = 0; panel < panel_count<T>(slot.columns); ++panel) run(panel * program_.stride);
+  }
+
+  void product(const RowStep<T>& step) const {
+    const Parameter<T>& weight = parameters_[step.weight];
+    const PanelMatrix<T>& right = step.kind == StepKind::dense ? weight.value : weight.transposed;
+    const Panels<const T> bias = step.bias == kNoParameter ? Panels<const T>{} : parameters_[step.bias].value.panels();
+    step.gemm({read_only(block(step.a)), right.panels(), block(step.out), bias, read_only(block(step.saved)), count_, step.a.columns,
+               panel_count<T>(step.out.columns), step.epilogue});
+  }
+
+  void mask(const RowStep<T>& step) const {
+    const double keep = 1.0 - static_cast<double>(step.alpha);
+    const double below = std::min(std::nearbyint(keep * 0x1p32), static_cast<double>(std::numeric_limits<std::uint32_t>::max()));
+    program_.table->dropout_mask({block(step.out), count_, step.out.columns, rows_.begin, context_.random_seed, context_.random_step,
+                                  static_cast<std::uint32_t>(step.key), static_cast<std::uint32_t>(below),
+                                  keep > 0 ? static_cast<T>(1.0 / keep) : T{0}});
+  }
+
+  void loss(const RowStep<T>& step) const {
+    const std::int32_t* label = context_.label == nullptr ? nullptr : context_.label + rows_.begin;
+    const Panels<const T> prediction = read_only(block(step.a));
+    const Panels<const T> target = read_only(block(step.b));
+    const T* seed = context_.seed == nullptr ? nullptr : context_.seed + rows_.begin;
+    step.loss({prediction, target, label, seed, context_.loss + rows_.begin, block(step.out), count_, step.a.columns, step.alpha});
+    for (const RowMetric<T>& metric : context_.metrics) {
+      T* value = metric.value + rows_.begin;
+      switch (metric.metric) {
+        case Metric::accuracy:
+          program_.table->accuracy({prediction, target, label, value, count_, step.a.columns, metric.threshold});
+          break;
+        case Metric::mse:
+          program_.table->mse_loss({prediction, target, nullptr, nullptr, value, {}, count_, step.a.columns, 0});
+          break;
+        case Metric::mae:
+          program_.table->mae_loss({prediction, target, nullptr, nullptr, value, {}, count_, step.a.columns, 0});
+          break;
+      }
+    }
+  }
+
+  const Program<T>& program_;
+  const Parameters<T>& parameters_;
+  const RowContext<T>& context_;
+  Range rows_;
+  std::size_t count_;
+};
+
+}  // namespace
+
+template <class T>
+void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows, std::size_t first,
+               std::size_t last) {
+  const Runner<T> runner(program, parameters, context, rows);
+  for (std::size_t i = first; i < last; ++i) {
+    const profile::Span span(program.steps[i].operation);
+    runner.run(program.steps[i]);
+  }
+}
+
+template <class T>
+void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows) {
+  for (std::size_t begin = rows.begin; begin < rows.end; begin += kRowBlock) {
+    run_steps(program, parameters, context, {begin, std::min(begin + kRowBlock, rows.end)}, 0, program.steps.size());
+  }
+}
+
+template void run_steps(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range, std::size_t, std::size_t);
+template void run_steps(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range, std::size_t, std::size_t);
+template void run_rows(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range);
+template void run_rows(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range);
+
+}  // namespace chainrule::plan

@@ -1,0 +1,66 @@
+// The parameters of a network: each a panel matrix that training updates in place, with a transposed copy where a plan needs one.
+// A vector of n parameters (a bias) is a matrix of one row.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/tensor.h"
+#include "kernels/args.h"
+
+namespace chainrule::plan {
+
+/// A matrix in panels that owns its memory.
+template <class T>
+class PanelMatrix {
+ public:
+  PanelMatrix() = default;
+  PanelMatrix(std::size_t rows, std::size_t columns)
+      : stride_(kernels::panel_stride<T>(rows)), buffer_(checked_product(stride_, kernels::panel_count<T>(columns))) {}
+
+  [[nodiscard]] kernels::Panels<T> panels() noexcept { return {buffer_.data(), stride_}; }
+  [[nodiscard]] kernels::Panels<const T> panels() const noexcept { return {buffer_.data(), stride_}; }
+  [[nodiscard]] bool empty() const noexcept { return buffer_.size() == 0; }
+
+ private:
+  std::size_t stride_ = 0;
+  Buffer<T> buffer_;
+};
+
+template <class T>
+struct Parameter {
+  std::string name;
+  Shape shape;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  PanelMatrix<T> value;
+  PanelMatrix<T> transposed;  // empty until a plan asks for it
+
+  [[nodiscard]] std::size_t panels() const noexcept { return kernels::panel_count<T>(columns); }
+};
+
+template <class T>
+class Parameters {
+ public:
+  /// std::invalid_argument where the name is taken or the shape is not of one or two dimensions.
+  std::size_t add(std::string name, Shape shape);
+  [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
+  [[nodiscard]] Parameter<T>& operator[](std::size_t i) noexcept { return all_[i]; }
+  [[nodiscard]] const Parameter<T>& operator[](std::size_t i) const noexcept { return all_[i]; }
+  /// The number of the parameter called `name`; std::invalid_argument where there is none.
+  [[nodiscard]] std::size_t find(const std::string& name) const;
+
+  /// A row-major copy, and back. `values` has the parameter's shape and type.
+  [[nodiscard]] Tensor get(std::size_t i) const;
+  void set(std::size_t i, const Tensor& values);
+  /// Keeps a transposed copy of parameter i from now on.
+  void keep_transposed(std::size_t i);
+
+ private:
+  void refresh_transposed(std::size_t i);
+
+  std::vector<Parameter<T>> all_;
+};
+
+}  // namespace chainrule::plan

@@ -1,0 +1,104 @@
+// A plan: what the graph's operations have become. Two phases, a barrier after each.
+//
+// Row phase: steps whose rows are independent of each other; each thread takes a block of rows through all of them, forward, loss and
+// backward, without waiting. Parameter phase: sums over rows, one tile of one parameter at a time, each followed at once by its
+// update, so that no gradient is ever stored.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernels/table.h"
+#include "plan/parameters.h"
+
+namespace chainrule::plan {
+
+/// Where a batch-wide value lies in the workspace: a panel matrix whose rows are the batch's.
+struct Slot {
+  std::size_t offset = 0;   // in elements from the workspace's start
+  std::size_t columns = 0;  // 0: no value
+};
+
+inline constexpr std::size_t kNoParameter = static_cast<std::size_t>(-1);
+
+enum class StepKind : std::uint8_t {
+  dense,           // out = a weight [+ bias] [relu]
+  input_gradient,  // out = a weight^T [where saved > 0]
+  unary,           // out = f(a)
+  unary_backward,  // out = a * f'(saved)
+  binary,          // out = a (op) b
+  row,             // out = f(row of a)
+  row_backward,    // out from cotangent a and saved
+  dropout_mask,    // out = mask
+  loss,            // losses, and out = gradient where it has a slot
+};
+
+/// One operation on a block of rows.
+template <class T>
+struct RowStep {
+  StepKind kind = StepKind::dense;
+  Slot a, b, saved, out;
+  std::size_t weight = kNoParameter;
+  std::size_t bias = kNoParameter;
+  kernels::Epilogue epilogue = kernels::Epilogue::none;
+  T alpha = 0;
+  std::int64_t key = 0;
+  union {
+    void (*gemm)(const kernels::GemmArgs<T>&) = nullptr;
+    void (*unary)(const kernels::UnaryArgs<T>&);
+    void (*unary_backward)(const kernels::UnaryBackwardArgs<T>&);
+    void (*binary)(const kernels::BinaryArgs<T>&);
+    void (*row)(const kernels::RowArgs<T>&);
+    void (*row_backward)(const kernels::RowBackwardArgs<T>&);
+    void (*loss)(const kernels::LossArgs<T>&);
+  };
+  std::string operation;  // as plans and profiles name it: "matmul+add+relu"
+  std::string layer;      // the name its nodes have, or ""
+  double flops_per_row = 0;
+};
+
+/// The gradient of one parameter: x^T dz, or where x has no columns the column sums of dz.
+struct GradientTask {
+  std::size_t parameter = 0;
+  Slot x, dz;
+};
+
+template <class T>
+struct Program {
+  std::size_t capacity = 0;  // rows that the workspace holds
+  std::size_t stride = 0;    // elements between the panels of a slot
+  std::size_t workspace = 0;  // elements
+  Slot input, output;
+  Slot target;                // values; no columns where the loss takes labels or there is none
+  std::vector<RowStep<T>> steps;
+  std::vector<GradientTask> gradients;
+  const kernels::KernelTable<T>* table = nullptr;
+
+  /// Floating-point operations for each row of a batch, in the row phase and in the gradients.
+  [[nodiscard]] double row_flops() const noexcept;
+  [[nodiscard]] double gradient_flops() const noexcept;
+};
+
+/// What is planned: nodes of one graph. `loss` kNone plans the forward phase only; `seed` is the {kRows} input that the gradients' cotangents
+/// start from; gradients[i] is the node of the gradient of parameters[i].
+struct Request {
+  graph::NodeId input = graph::kNone;
+  graph::NodeId output = graph::kNone;
+  graph::NodeId target = graph::kNone;
+  graph::NodeId loss = graph::kNone;
+  graph::NodeId seed = graph::kNone;
+  std::vector<graph::NodeId> gradients = {};
+  std::vector<graph::NodeId> parameters = {};
+};
+
+/// Lowers a graph to a program for batches of up to `capacity` rows. Parameters are found in the store by their names.
+/// std::invalid_argument names an operation that has no planned form.
+template <class T>
+[[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store, std::size_t capacity);
+
+/// The plan in words: every step with its layer, shapes and work, the memory, and why.
+template <class T>
+[[nodiscard]] std::string explain(const Program<T>& program, const Parameters<T>& store);
+
+}  // namespace chainrule::plan

@@ -1,0 +1,156 @@
+#include "train/data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+namespace chainrule::train {
+namespace {
+
+const char* address(const ArrayView& array, std::size_t row, std::size_t column = 0) noexcept {
+  return static_cast<const char*>(array.data) + static_cast<std::ptrdiff_t>(row) * array.row_stride +
+         static_cast<std::ptrdiff_t>(column) * array.column_stride;
+}
+
+/// The caller's arrays may be misaligned.
+template <class Element>
+Element read(const char* p) noexcept {
+  Element value;
+  std::memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+/// Calls visit with a value of the C++ type that the array holds.
+template <class Visit>
+auto with_type(kernels::Source type, const Visit& visit) {
+  switch (type) {
+#define CHAINRULE_SOURCE(name, element) \
+  case kernels::Source::name:           \
+    return visit(element{});
+#include "kernels/sources.inc"
+#undef CHAINRULE_SOURCE
+  }
+  throw std::invalid_argument("array: unknown element type");
+}
+
+}  // namespace
+
+template <class T>
+BatchRows<T>::BatchRows(std::size_t capacity, std::span<const plan::Metric> wanted, double threshold)
+    : label(capacity), weight(capacity), seed(capacity), loss(capacity) {
+  for (const plan::Metric metric : wanted) {
+    metric_values.emplace_back(capacity);
+    metrics.push_back({metric, static_cast<T>(threshold), metric_values.back().data()});
+  }
+}
+
+double total_weight(const Dataset& data, Selection selection, std::size_t rows) {
+  if (!data.weight) return static_cast<double>(rows);
+  return with_type(data.weight->type, [&](auto element) {
+    double total = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      total += static_cast<double>(read<decltype(element)>(address(*data.weight, selection.row(i))));
+    }
+    return total;
+  });
+}
+
+template <class T>
+void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows, T* workspace) {
+  const bool indexed = selection.index != nullptr;
+  const std::int64_t* index = indexed ? selection.index + selection.first + rows.begin : nullptr;
+  program.table->gather_rows({indexed ? x.data : address(x, selection.first + rows.begin), x.row_stride, x.column_stride, index,
+                              plan::panels_of(program, program.input, workspace).from_row(rows.begin), rows.end - rows.begin, x.columns,
+                              static_cast<T>(scale), x.type});
+}
+
+template <class T>
+bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
+            BatchRows<T>& batch) {
+  gather_features(program, data.x, data.scale, selection, rows, workspace);
+  bool valid = true;
+  if (data.labels) {
+    const auto classes = program.output.columns;
+    with_type(data.y.type, [&](auto element) {
+      for (std::size_t i = rows.begin; i < rows.end; ++i) {
+        const auto label = read<decltype(element)>(address(data.y, selection.row(i)));
+        const bool known = label >= 0 && static_cast<std::uint64_t>(label) < classes;
+        batch.label[i] = known ? static_cast<std::int32_t>(label) : 0;
+        valid = valid && known;
+      }
+    });
+  } else {
+    const bool indexed = selection.index != nullptr;
+    program.table->gather_rows({indexed ? data.y.data : address(data.y, selection.first + rows.begin), data.y.row_stride,
+                                data.y.column_stride, indexed ? selection.index + selection.first + rows.begin : nullptr,
+                                plan::panels_of(program, program.target, workspace).from_row(rows.begin), rows.end - rows.begin,
+                                data.y.columns, T{1}, data.y.type});
+  }
+  const double inverse = total > 0 ? 1.0 / total : 0.0;
+  if (!data.weight) {
+    std::fill(&batch.weight[rows.begin], batch.weight.data() + rows.end, 1.0);
+    std::fill(&batch.seed[rows.begin], batch.seed.data() + rows.end, static_cast<T>(inverse));
+    return valid;
+  }
+  with_type(data.weight->type, [&](auto element) {
+    for (std::size_t i = rows.begin; i < rows.end; ++i) {
+      batch.weight[i] = static_cast<double>(read<decltype(element)>(address(*data.weight, selection.row(i))));
+      batch.seed[i] = static_cast<T>(batch.weight[i] * inverse);
+    }
+  });
+  return valid;
+}
+
+std::int64_t first_nonfinite(const ArrayView& array) {
+  return with_type(array.type, [&](auto element) -> std::int64_t {
+    using Element = decltype(element);
+    if constexpr (!std::numeric_limits<Element>::is_integer) {
+      for (std::size_t row = 0; row < array.rows; ++row) {
+        // x - x is zero for every finite x; a NaN or infinity anywhere makes the sum NaN, and one test does for a whole row.
+        Element poison = 0;
+        const char* p = address(array, row);
+        for (std::size_t column = 0; column < array.columns; ++column, p += array.column_stride) {
+          const auto value = read<Element>(p);
+          poison += value - value;
+        }
+        if (poison == 0) continue;
+        for (std::size_t column = 0; column < array.columns; ++column) {
+          if (!std::isfinite(read<Element>(address(array, row, column)))) {
+            return static_cast<std::int64_t>(row * array.columns + column);
+          }
+        }
+      }
+    }
+    return -1;
+  });
+}
+
+std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
+  return with_type(array.type, [&](auto element) {
+    using Element = decltype(element);
+    Element least = std::numeric_limits<Element>::max();
+    Element greatest = std::numeric_limits<Element>::lowest();
+    for (std::size_t row = 0; row < array.rows; ++row) {
+      for (std::size_t column = 0; column < array.columns; ++column) {
+        const auto value = read<Element>(address(array, row, column));
+        least = std::min(least, value);
+        greatest = std::max(greatest, value);
+      }
+    }
+    constexpr auto kMost = static_cast<long double>(std::numeric_limits<std::int64_t>::max());
+    const bool fits = static_cast<long double>(greatest) <= kMost;
+    return std::pair{static_cast<std::int64_t>(least),
+                     fits ? static_cast<std::int64_t>(greatest) : std::numeric_limits<std::int64_t>::max()};
+  });
+}
+
+template struct BatchRows<float>;
+template struct BatchRows<double>;
+template bool gather(const plan::Program<float>&, const Dataset&, Selection, Range, double, float*, BatchRows<float>&);
+template bool gather(const plan::Program<double>&, const Dataset&, Selection, Range, double, double*, BatchRows<double>&);
+template void gather_features(const plan::Program<float>&, const ArrayView&, double, Selection, Range, float*);
+template void gather_features(const plan::Program<double>&, const ArrayView&, double, Selection, Range, double*);
+
+}  // namespace chainrule::train

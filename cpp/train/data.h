@@ -1,0 +1,73 @@
+// The caller's arrays, read in place: rows are cast and gathered into a batch's panels one batch at a time, and nothing larger is copied.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/team.h"
+#include "plan/execute.h"
+
+namespace chainrule::train {
+
+/// An array of one or two dimensions of any element type, alignment and strides (in bytes, of any sign). One dimension: columns 1.
+struct ArrayView {
+  const void* data = nullptr;
+  kernels::Source type = kernels::Source::float32;
+  std::ptrdiff_t row_stride = 0;
+  std::ptrdiff_t column_stride = 0;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+};
+
+struct Dataset {
+  ArrayView x;
+  ArrayView y;                      // values, or labels of one column
+  std::optional<ArrayView> weight;  // one for each row
+  double scale = 1;                 // x is multiplied by it
+  bool labels = false;
+};
+
+/// Which rows of the data make the batch: index[first], index[first + 1], ...; first, first + 1, ... where index is null.
+struct Selection {
+  const std::int64_t* index = nullptr;
+  std::size_t first = 0;
+  [[nodiscard]] std::size_t row(std::size_t i) const noexcept {
+    return index == nullptr ? first + i : static_cast<std::size_t>(index[first + i]);
+  }
+};
+
+/// What a batch has beside its panels: one element for each row.
+template <class T>
+struct BatchRows {
+  BatchRows(std::size_t capacity, std::span<const plan::Metric> metrics, double threshold);
+
+  Buffer<std::int32_t> label;
+  Buffer<double> weight;
+  Buffer<T> seed;
+  Buffer<T> loss;
+  std::vector<Buffer<T>> metric_values;
+  std::vector<plan::RowMetric<T>> metrics;
+};
+
+/// The sum of the batch's weights in row order; its number of rows where the data has none.
+[[nodiscard]] double total_weight(const Dataset& data, Selection selection, std::size_t rows);
+
+/// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and seeds = weight / `total`.
+/// False where a label is not in [0, columns of the output): it is replaced by 0.
+template <class T>
+[[nodiscard]] bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
+                          BatchRows<T>& batch);
+
+/// Only the features.
+template <class T>
+void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows, T* workspace);
+
+/// The position in C order of the first NaN or infinity, or -1.
+[[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array);
+/// Smallest and largest of an integer array that is not empty.
+[[nodiscard]] std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array);
+
+}  // namespace chainrule::train

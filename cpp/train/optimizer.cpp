@@ -1,0 +1,81 @@
+#include "train/optimizer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace chainrule::train {
+
+OptimizerSettings optimizer_settings(const std::string& name, const std::map<std::string, double>& values) {
+  OptimizerSettings settings;
+  const bool sgd = name == "sgd";
+  if (!sgd && name != "adam" && name != "adamw") {
+    throw std::invalid_argument(text("optimizer: expected sgd, adam or adamw, got ", name));
+  }
+  settings.rule = sgd ? Rule::sgd : name == "adam" ? Rule::adam : Rule::adamw;
+  for (const auto& [key, value] : values) {
+    if (key == "lr") {
+      settings.lr = value;
+    } else if (key == "weight_decay") {
+      settings.weight_decay = value;
+    } else if (sgd && key == "momentum") {
+      settings.momentum = value;
+    } else if (sgd && key == "nesterov") {
+      settings.nesterov = value != 0;
+    } else if (!sgd && key == "beta1") {
+      settings.beta1 = value;
+    } else if (!sgd && key == "beta2") {
+      settings.beta2 = value;
+    } else if (!sgd && key == "epsilon") {
+      settings.epsilon = value;
+    } else {
+      throw std::invalid_argument(text(name, ": expected one of its settings, got ", key));
+    }
+  }
+  return settings;
+}
+
+template <class T>
+Optimizer<T>::Optimizer(const OptimizerSettings& settings, const plan::Parameters<T>& parameters) : settings_(settings) {
+  const kernels::KernelTable<T>& table = kernels::active_tables().of<T>();
+  const auto add_state = [&](std::vector<plan::PanelMatrix<T>>& state) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) state.emplace_back(parameters[i].rows, parameters[i].columns);
+  };
+  if (settings.rule == Rule::sgd) {
+    update_.kernel = settings.momentum == 0 ? table.update_sgd : settings.nesterov ? table.update_nesterov : table.update_momentum;
+    if (settings.momentum != 0) add_state(update_.first);
+  } else {
+    update_.kernel = table.update_adam;
+    add_state(update_.first);
+    add_state(update_.second);
+  }
+}
+
+template <class T>
+void Optimizer<T>::prepare() noexcept {
+  kernels::UpdateScalars<T>& scalars = update_.scalars;
+  const bool decoupled = settings_.rule == Rule::adamw;
+  scalars.weight_decay = static_cast<T>(decoupled ? 0.0 : settings_.weight_decay);
+  scalars.decay_factor = static_cast<T>(decoupled ? 1.0 - settings_.lr * settings_.weight_decay : 1.0);
+  scalars.momentum = static_cast<T>(settings_.momentum);
+  scalars.lr = static_cast<T>(settings_.lr);
+  if (settings_.rule == Rule::sgd) return;
+  scalars.lr = static_cast<T>(settings_.lr / (1.0 - beta1_power_ * settings_.beta1));
+  scalars.beta1 = static_cast<T>(settings_.beta1);
+  scalars.one_minus_beta1 = static_cast<T>(1.0 - settings_.beta1);
+  scalars.beta2 = static_cast<T>(settings_.beta2);
+  scalars.one_minus_beta2 = static_cast<T>(1.0 - settings_.beta2);
+  scalars.epsilon = static_cast<T>(settings_.epsilon);
+  scalars.inverse_sqrt_bias2 = static_cast<T>(1.0 / std::sqrt(1.0 - beta2_power_ * settings_.beta2));
+}
+
+template <class T>
+void Optimizer<T>::commit() noexcept {
+  beta1_power_ *= settings_.beta1;
+  beta2_power_ *= settings_.beta2;
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace chainrule::train

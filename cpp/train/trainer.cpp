@@ -1,0 +1,389 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/fp_environment.h"
+#include "graph/differentiate.h"
+#include "train/shuffle.h"
+
+namespace chainrule::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look takes
+// about 25 ns, a step of the smallest nets 100).
+constexpr auto kClockInterval = std::chrono::milliseconds(1);
+constexpr std::size_t kMostStepsBetweenLooks = 1024;
+
+template <class T>
+class TrainerOf final : public Trainer {
+ public:
+  TrainerOf(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input, graph::NodeId output,
+            const TrainerSettings& settings)
+      : owner_(std::move(network)),
+        network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
+        settings_(settings),
+        with_loss_(graph, input, output, settings.loss, settings.alpha, settings.labels),
+        optimizer_(settings.optimizer, network_.parameters()),
+        batch_(0, settings.metrics, settings.threshold),
+        evaluator_(network_, settings.loss, settings.alpha, settings.labels, settings.metrics, settings.threshold) {
+    for (const plan::Metric metric : settings.metrics) {
+      if (settings.labels && metric != plan::Metric::accuracy) {
+        throw std::invalid_argument("metrics: expected accuracy for targets that are labels, got mse or mae");
+      }
+    }
+    std::vector<graph::NodeId>& parameters = with_loss_.request.parameters;
+    parameters = with_loss_.graph.parameters();
+    const graph::NodeId loss[] = {with_loss_.request.loss};
+    const graph::NodeId seed[] = {with_loss_.request.seed};
+    with_loss_.request.gradients = graph::reverse(with_loss_.graph, loss, seed, parameters);
+    const std::unique_lock lock(network_.mutex());
+    plan_for(1);
+  }
+
+  [[nodiscard]] double lr() const noexcept override { return optimizer_.lr(); }
+  void set_lr(double lr) override { optimizer_.set_lr(lr); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept override { return epoch_; }
+  [[nodiscard]] std::size_t step() const noexcept override { return step_; }
+  [[nodiscard]] std::uint64_t iterations() const noexcept override { return iterations_; }
+  [[nodiscard]] std::size_t steps_per_epoch() const noexcept override {
+    return batch_size_ == 0 ? 0 : (data_.x.rows + batch_size_ - 1) / batch_size_;
+  }
+  [[nodiscard]] const std::vector<Averages>& history() const noexcept override { return history_; }
+  [[nodiscard]] const std::vector<Averages>& validation_history() const noexcept override { return validation_history_; }
+  [[nodiscard]] Averages running() const override { return sums_.averages(); }
+
+  [[nodiscard]] std::string explain() override {
+    const std::shared_lock lock(network_.mutex());
+    const int threads = threads_for(step_flops(program_.capacity));
+    return text(plan::explain(program_, network_.parameters()), "threads: ", threads, " of at most ", max_threads_allowed(), " (",
+                static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ", program_.capacity, " rows)\n");
+  }
+
+  void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) override {
+    const Busy busy(busy_);
+    check(data);
+    if (validation) check(*validation);
+    if (batch_size == 0) throw std::invalid_argument("fit: expected a batch size of 1 or more, got 0");
+    const std::unique_lock lock(network_.mutex());
+    batch_size_ = std::min(batch_size, data.x.rows);
+    if (program_.capacity != batch_size_) plan_for(batch_size_);
+    data_ = data;
+    validation_ = validation;
+    order_.assign(shuffle ? data.x.rows : 0, 0);
+    ordered_ = false;
+    step_ = 0;
+    sums_.clear();
+    history_.clear();
+    validation_history_.clear();
+  }
+
+  void unbind() override {
+    const Busy busy(busy_);
+    data_ = {};
+    validation_.reset();
+    batch_size_ = 0;
+  }
+
+  RunStatus run(const RunLimits& limits, StopSignal stop) override {
+    const Busy busy(busy_);
+    if (batch_size_ == 0) throw Error("run: expected data, got none bound");
+    const std::unique_lock lock(network_.mutex());
+    if (epoch_ >= limits.epoch) return RunStatus::epoch;
+    Run run(limits, stop, threads_for(step_flops(batch_size_)));
+    shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
+    if (validation_) evaluator_.prepare(*validation_, run.threads);
+    run_team(run.threads, [&](int thread) { train(run, thread); });
+    raise(run);
+    return run.status;
+  }
+
+  Averages train_on_batch(const Dataset& batch) override {
+    const Busy busy(busy_);
+    check(batch);
+    const std::unique_lock lock(network_.mutex());
+    if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
+    Run run({}, {}, threads_for(step_flops(batch.x.rows)));
+    shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
+    Sums sums;
+    run_team(run.threads, [&](int thread) {
+      run_batch(run, thread, batch, {}, batch.x.rows);
+      if (thread == 0 && !run.failed()) sums.add(batch_, batch.x.rows);
+    });
+    raise(run, batch, {}, batch.x.rows);
+    commit_step();
+    return sums.averages();
+  }
+
+  Averages evaluate(const Dataset& data) override {
+    const Busy busy(busy_);
+    check(data);
+    const std::shared_lock lock(network_.mutex());
+    const int threads = threads_for(evaluator_.flops(data));
+    evaluator_.prepare(data, threads);
+    run_team(threads, [&](int thread) { evaluator_.run(data, thread, threads); });
+    return evaluator_.result();
+  }
+
+ private:
+  /// A trainer is one thread's at a time.
+  class Busy {
+   public:
+    explicit Busy(std::atomic_flag& flag) : flag_(flag) {
+      if (flag_.test_and_set(std::memory_order_acquire)) throw Error("fit: expected a model at rest, got one that is training in another thread");
+    }
+    ~Busy() { flag_.clear(std::memory_order_release); }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    std::atomic_flag& flag_;
+  };
+
+  enum class Next { step, validate, stop };
+
+  /// What the members of one team share. Plain members are written by thread 0 between barriers.
+  struct Run {
+    Run(const RunLimits& run_limits, StopSignal signal, int team)
+        : limits(run_limits), stop(signal), threads(team), barrier(team), started(Clock::now()), looked(started) {}
+    [[nodiscard]] bool failed() const noexcept {
+      return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed);
+    }
+
+    RunLimits limits;
+    StopSignal stop;
+    int threads;
+    Barrier barrier;
+    std::atomic<bool> diverged{false};
+    std::atomic<bool> bad_label{false};
+    ErrorCarrier error;
+    Next next = Next::step;
+    RunStatus status = RunStatus::epoch;
+    Clock::time_point started;
+    Clock::time_point looked;
+    std::size_t steps_until_look = 1;
+    std::size_t steps_between_looks = 1;
+  };
+
+  static int max_threads_allowed() { return threads_for(1e30); }
+
+  [[nodiscard]] double step_flops(std::size_t rows) const noexcept {
+    return (program_.row_flops() + program_.gradient_flops()) * static_cast<double>(rows);
+  }
+
+  void plan_for(std::size_t rows) {
+    program_ = plan::make_program<T>(with_loss_.graph, with_loss_.request, network_.parameters(), rows);
+    tiles_ = plan::make_tiles(program_, network_.parameters());
+    workspace_ = Buffer<T>(program_.workspace);
+    batch_ = BatchRows<T>(rows, settings_.metrics, settings_.threshold);
+  }
+
+  void check(const Dataset& data) const {
+    const auto refuse = [](const char* what, std::size_t expected, std::size_t got) {
+      throw std::invalid_argument(text("fit: expected ", expected, " ", what, ", got ", got));
+    };
+    if (data.x.rows == 0) throw std::invalid_argument("fit: expected at least one row, got none");
+    if (data.x.columns != program_.input.columns) refuse("features", program_.input.columns, data.x.columns);
+    if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
+    if (data.weight && data.weight->rows != data.x.rows) refuse("sample weights", data.x.rows, data.weight->rows);
+    const std::size_t columns = settings_.labels ? 1 : program_.output.columns;
+    if (data.labels != settings_.labels || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
+  }
+
+  [[nodiscard]] plan::RowContext<T> context() {
+    plan::RowContext<T> rows;
+    rows.workspace = workspace_.data();
+    rows.label = settings_.labels ? batch_.label.data() : nullptr;
+    rows.seed = batch_.seed.data();
+    rows.loss = batch_.loss.data();
+    rows.metrics = batch_.metrics;
+    rows.random_seed = settings_.seed;
+    rows.random_step = iterations_;
+    return rows;
+  }
+
+  /// One step, both phases: on return of the last thread the parameters are updated, or none is where the run has failed.
+  void run_batch(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows) {
+    const Range mine = share(rows, thread, run.threads);
+    if (thread == 0) optimizer_.prepare();  // read in the second phase only
+    if (mine.begin < mine.end) {
+      const double total = total_weight(data, selection, rows);
+      if (!gather(program_, data, selection, mine, total, workspace_.data(), batch_)) run.bad_label.store(true, std::memory_order_relaxed);
+      plan::run_rows(program_, network_.parameters(), context(), mine);
+      for (std::size_t i = mine.begin; i < mine.end; ++i) {
+        if (!std::isfinite(batch_.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
+      }
+    }
+    run.barrier.wait();
+    if (run.failed()) return;
+    const Range tiles = shares_[static_cast<std::size_t>(thread)];
+    plan::run_tiles(program_, network_.parameters(), optimizer_.update(), workspace_.data(), rows,
+                    std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin));
+  }
+
+  [[nodiscard]] Selection selection() const noexcept {
+    return {order_.empty() ? nullptr : order_.data(), step_ * batch_size_};
+  }
+  [[nodiscard]] std::size_t batch_rows() const noexcept { return std::min(batch_size_, data_.x.rows - step_ * batch_size_); }
+
+  void train(Run& run, int thread) {
+    if (thread == 0) serially(run, [&] { order_epoch(); });
+    run.barrier.wait();
+    while (run.next != Next::stop) {
+      const std::size_t rows = batch_rows();
+      run_batch(run, thread, data_, selection(), rows);
+      if (run.failed()) return;
+      // The others read the place in the epoch before the first barrier and after the second, so it may move on between them.
+      if (thread == 0) serially(run, [&] { finish_step(run, rows); });
+      run.barrier.wait();
+      if (run.next != Next::validate) continue;
+      evaluator_.run(*validation_, thread, run.threads);
+      run.barrier.wait();
+      if (thread == 0) serially(run, [&] { finish_epoch(run); });
+      run.barrier.wait();
+    }
+  }
+
+  /// Thread 0's work between barriers. An exception must not keep it from the next barrier, where the others wait.
+  template <class Work>
+  static void serially(Run& run, const Work& work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      run.error.capture();
+      run.next = Next::stop;
+    }
+  }
+
+  void order_epoch() {
+    if (ordered_ || order_.empty()) return;
+    shuffle_order(order_, settings_.seed, epoch_);
+    ordered_ = true;
+  }
+
+  void commit_step() noexcept {
+    ++iterations_;
+    optimizer_.commit();
+  }
+
+  void finish_step(Run& run, std::size_t rows) {
+    sums_.add(batch_, rows);
+    commit_step();
+    ++step_;
+    run.next = Next::step;
+    if (step_ == steps_per_epoch()) {
+      run.next = Next::validate;
+      if (!validation_) finish_epoch(run);
+      return;
+    }
+    if (run.limits.step != 0 && step_ >= run.limits.step) return end(run, RunStatus::step);
+    look_around(run);
+  }
+
+  void finish_epoch(Run& run) {
+    if (validation_) validation_history_.push_back(evaluator_.result());
+    history_.push_back(sums_.averages());
+    sums_.clear();
+    step_ = 0;
+    ++epoch_;
+    ordered_ = false;
+    run.next = Next::step;
+    if (epoch_ >= run.limits.epoch) return end(run, RunStatus::epoch);
+    look_around(run);
+    if (run.next == Next::step) order_epoch();
+  }
+
+  static void end(Run& run, RunStatus status) {
+    run.next = Next::stop;
+    run.status = status;
+  }
+
+  void look_around(Run& run) {
+    if (run.stop.raised()) return end(run, RunStatus::interrupted);
+    if (--run.steps_until_look > 0) return;
+    const Clock::time_point now = Clock::now();
+    if (std::chrono::duration<double>(now - run.started).count() >= run.limits.seconds) return end(run, RunStatus::time);
+    if (now - run.looked < kClockInterval / 2) {
+      run.steps_between_looks = std::min(2 * run.steps_between_looks, kMostStepsBetweenLooks);
+    } else if (now - run.looked > kClockInterval) {
+      run.steps_between_looks = std::max<std::size_t>(run.steps_between_looks / 2, 1);
+    }
+    run.looked = now;
+    run.steps_until_look = run.steps_between_looks;
+  }
+
+  void raise(Run& run) {
+    run.error.rethrow();
+    if (run.failed()) raise(run, data_, selection(), batch_rows());
+  }
+
+  void raise(const Run& run, const Dataset& data, Selection selection, std::size_t rows) {
+    if (run.bad_label.load()) {
+      throw std::invalid_argument(text("fit: expected labels from 0 to ", program_.output.columns - 1, ", got another"));
+    }
+    if (run.diverged.load()) {
+      const std::string layer = diverged_layer(data, selection, rows);
+      throw TrainingDiverged(text("training diverged: the loss is NaN or infinite at step ", iterations_, ", first in ", layer), 
+                             static_cast<std::int64_t>(iterations_), layer);
+    }
+  }
+
+  /// Takes the batch through the row phase again, one step at a time: the parameters are as they were, and so are all values.
+  std::string diverged_layer(const Dataset& data, Selection selection, std::size_t rows) {
+    const FpEnvironment environment;
+    static_cast<void>(gather(program_, data, selection, {0, rows}, total_weight(data, selection, rows), workspace_.data(), batch_));
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+      plan::run_steps(program_, network_.parameters(), context(), {0, rows}, i, i + 1);
+      const plan::RowStep<T>& step = program_.steps[i];
+      const kernels::Panels<T> out = plan::panels_of(program_, step.out, workspace_.data());
+      for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t column = 0; column < step.out.columns; ++column) {
+          if (!std::isfinite(*out.at(row, column))) return step.layer.empty() ? step.operation : step.layer;
+        }
+      }
+    }
+    return settings_.loss;
+  }
+
+  std::shared_ptr<Network> owner_;
+  NetworkOf<T>& network_;
+  TrainerSettings settings_;
+  LossGraph with_loss_;
+  Optimizer<T> optimizer_;
+  plan::Program<T> program_;
+  std::vector<plan::ParameterTile> tiles_;
+  std::vector<Range> shares_;  // of tiles, by thread
+  Buffer<T> workspace_;
+  BatchRows<T> batch_;
+  Evaluator<T> evaluator_;
+
+  Dataset data_;
+  std::optional<Dataset> validation_;
+  std::size_t batch_size_ = 0;
+  std::vector<std::int64_t> order_;  // empty: rows in their own order
+  bool ordered_ = false;             // order_ is that of the epoch under way
+
+  std::uint64_t epoch_ = 0;
+  std::size_t step_ = 0;
+  std::uint64_t iterations_ = 0;
+  Sums sums_;
+  std::vector<Averages> history_;
+  std::vector<Averages> validation_history_;
+  std::atomic_flag busy_;
+};
+
+}  // namespace
+
+std::unique_ptr<Trainer> Trainer::make(std::shared_ptr<Network> network, graph::Graph graph, graph::NodeId input, graph::NodeId output,
+                                       const TrainerSettings& settings) {
+  if (graph.dtype() != network->dtype()) {
+    throw TypeError(text("trainer: expected a graph of ", name_of(network->dtype()), ", got ", name_of(graph.dtype())));
+  }
+  if (graph.dtype() == DType::float32) return std::make_unique<TrainerOf<float>>(std::move(network), graph, input, output, settings);
+  return std::make_unique<TrainerOf<double>>(std::move(network), graph, input, output, settings);
+}
+
+}  // namespace chainrule::train

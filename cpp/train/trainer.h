@@ -1,0 +1,80 @@
+// The training loop: one loss, one optimizer with its state, one plan. A team of threads runs any number of steps and epochs, validation
+// included, in one parallel region, and comes back when a step, an epoch, a time or an interrupt says so.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/data.h"
+#include "train/evaluator.h"
+#include "train/network.h"
+#include "train/optimizer.h"
+
+namespace chainrule::train {
+
+struct TrainerSettings {
+  std::string loss;
+  double alpha = 0;  // the loss's parameter
+  bool labels = false;
+  OptimizerSettings optimizer;
+  std::vector<plan::Metric> metrics;
+  double threshold = 0;  // of accuracy, for predictions of one column
+  std::uint64_t seed = 0;
+};
+
+enum class RunStatus { epoch, step, time, interrupted };
+
+/// Counts interrupts (Ctrl-C) that have arrived since it was made; the loop stops at the first.
+struct StopSignal {
+  const std::atomic<std::uint32_t>* count = nullptr;
+  std::uint32_t seen = 0;
+  [[nodiscard]] bool raised() const noexcept { return count != nullptr && count->load(std::memory_order_relaxed) != seen; }
+};
+
+/// Where a run ends: when `epoch` epochs are done, at step `step` of the epoch under way (0: never), or after about `seconds`.
+struct RunLimits {
+  std::uint64_t epoch = 0;
+  std::size_t step = 0;
+  double seconds = 0;
+};
+
+class Trainer {
+ public:
+  /// `graph` is the training graph of `network`: the same parameters, perhaps dropout between them.
+  [[nodiscard]] static std::unique_ptr<Trainer> make(std::shared_ptr<Network> network, graph::Graph graph, graph::NodeId input,
+                                                     graph::NodeId output, const TrainerSettings& settings);
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  virtual ~Trainer() = default;
+
+  [[nodiscard]] virtual double lr() const noexcept = 0;
+  virtual void set_lr(double lr) = 0;
+  [[nodiscard]] virtual std::uint64_t epoch() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t step() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t steps_per_epoch() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t iterations() const noexcept = 0;
+
+  /// Sets the data, which the caller keeps alive until `unbind`. An epoch left half-way ends; the history starts anew.
+  virtual void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) = 0;
+  virtual void unbind() = 0;
+  /// Trains. TrainingDiverged where a loss is NaN or infinite: the parameters stay as before that step.
+  virtual RunStatus run(const RunLimits& limits, StopSignal stop) = 0;
+  /// One update from one batch; its mean loss and metrics.
+  virtual Averages train_on_batch(const Dataset& batch) = 0;
+  virtual Averages evaluate(const Dataset& data) = 0;
+  /// One entry for each epoch since `bind`; validation is empty where there is none.
+  [[nodiscard]] virtual const std::vector<Averages>& history() const noexcept = 0;
+  [[nodiscard]] virtual const std::vector<Averages>& validation_history() const noexcept = 0;
+  /// The epoch under way so far.
+  [[nodiscard]] virtual Averages running() const = 0;
+  [[nodiscard]] virtual std::string explain() = 0;
+
+ protected:
+  Trainer() = default;
+};
+
+}  // namespace chainrule::train
