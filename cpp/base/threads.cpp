@@ -17,7 +17,9 @@ namespace chainrule {
 namespace {
 
 constexpr int kMostThreads = 1024;
+constexpr double kFlopsPerThread = 300e3;
 std::atomic<int> g_chosen{0};
+std::atomic<int> g_override{0};
 
 // An affinity mask larger than cpu_set_t (1024 CPUs) makes the call fail; doubling the set finds it.
 int affinity_count() {
@@ -42,6 +44,13 @@ int positive_from_environment(const char* name) {
     throw std::invalid_argument(text(name, ": expected a whole number from 1 to ", kMostThreads, ", got ", value));
   }
   return static_cast<int>(parsed);
+}
+
+int checked_count(const char* operation, int count) {
+  if (count < 0 || count > kMostThreads) {
+    throw std::invalid_argument(text(operation, ": expected 0 (automatic) to ", kMostThreads, ", got ", count));
+  }
+  return count;
 }
 
 // v2: "max 100000" or "200000 100000"; v1 keeps quota and period in two files, and -1 means no limit.
@@ -97,10 +106,10 @@ int cgroup_cpu_limit(const std::string& root, const std::string& membership) {
 }
 
 int ThreadLimits::least() const noexcept {
-  if (chosen > 0) return chosen;
   int count = std::min(affinity, openmp);
   if (cgroup > 0) count = std::min(count, cgroup);
   if (environment > 0) count = std::min(count, environment);
+  if (chosen > 0) count = std::min(count, chosen);
   return std::max(count, 1);
 }
 
@@ -118,11 +127,15 @@ ThreadLimits thread_limits() {
 
 int max_threads() { return thread_limits().least(); }
 
-void set_num_threads(int count) {
-  if (count < 0 || count > kMostThreads) {
-    throw std::invalid_argument(text("set_num_threads: expected 0 (automatic) to ", kMostThreads, ", got ", count));
-  }
-  g_chosen.store(count, std::memory_order_relaxed);
+int threads_for(double flops) {
+  const int forced = g_override.load(std::memory_order_relaxed);
+  if (forced > 0) return forced;
+  if (flops < 2 * kFlopsPerThread) return 1;  // spares the look at the limits
+  return static_cast<int>(std::clamp(flops / kFlopsPerThread, 1.0, static_cast<double>(max_threads())));
 }
+
+void set_num_threads(int count) { g_chosen.store(checked_count("set_num_threads", count), std::memory_order_relaxed); }
+
+void override_threads(int count) { g_override.store(checked_count("override_threads", count), std::memory_order_relaxed); }
 
 }  // namespace chainrule

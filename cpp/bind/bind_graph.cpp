@@ -8,6 +8,7 @@
 #include <pybind11/stl.h>
 
 #include "bind/arrays.h"
+#include "bind/bindings.h"
 #include "graph/differentiate.h"
 #include "graph/interpreter.h"
 #include "graph/operation.h"
@@ -159,8 +160,8 @@ For each output its tangent, given the tangents of inputs; -1 where nothing flow
 
 }  // namespace
 
-void bind_graph(py::module_& m) {
-  py::class_<Graph>(m, "Graph", kClassDoc)
+void bind_graph(py::module_& module) {
+  py::class_<Graph>(module, "Graph", kClassDoc)
       .def(py::init([](const std::string& dtype) { return std::make_unique<Graph>(dtype_named(dtype)); }), py::arg("dtype"))
       .def(
           "input",
@@ -199,7 +200,7 @@ void bind_graph(py::module_& m) {
           [](Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& tangents,
              const std::vector<NodeId>& outputs) { return graph::forward(graph, inputs, tangents, outputs); },
           py::arg("inputs"), py::arg("tangents"), py::arg("outputs"), kForwardDoc);
-  m.def("operation_names", &operation_names, "The names of all operations.");
+  module.def("operation_names", &operation_names, "The names of all operations.");
 }
 
 }  // namespace chainrule::bind

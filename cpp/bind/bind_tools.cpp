@@ -96,6 +96,7 @@ void bind_tools(py::module_& module) {
   module.def("activation_names", &activation_names);
   module.def("loss_names", &loss_names);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
+  module.def("override_threads", &override_threads, py::arg("count"));
   module.def("get_num_threads", &max_threads);
   module.def("thread_limits", &limits);
   module.def("supported_isas", [] {

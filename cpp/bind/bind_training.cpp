@@ -1,6 +1,9 @@
 // Network and Trainer.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <span>
+
 #include "base/error.h"
 #include "bind/array_view.h"
 #include "bind/arrays.h"
@@ -114,10 +117,12 @@ class PyTrainer {
     return named(averages);
   }
 
-  py::dict history() const {
+  py::dict history(std::size_t first) const {
     py::dict columns;
-    add_columns(columns, "", trainer_->history());
-    if (!trainer_->validation_history().empty()) add_columns(columns, "val_", trainer_->validation_history());
+    const std::span<const Averages> training = trainer_->history();
+    const std::span<const Averages> validation = trainer_->validation_history();
+    add_columns(columns, "", training.subspan(std::min(first, training.size())));
+    if (!validation.empty()) add_columns(columns, "val_", validation.subspan(std::min(first, validation.size())));
     return columns;
   }
 
@@ -145,7 +150,7 @@ class PyTrainer {
     return result;
   }
 
-  void add_columns(py::dict& columns, const std::string& prefix, const std::vector<Averages>& rows) const {
+  void add_columns(py::dict& columns, const std::string& prefix, std::span<const Averages> rows) const {
     const auto column = [&](const auto& value) {
       py::array_t<double> values(static_cast<py::ssize_t>(rows.size()));
       double* out = values.mutable_data();
@@ -212,7 +217,7 @@ void bind_training(py::module_& module) {
            py::arg("shuffle"), py::arg("scale") = 1.0, py::arg("validation") = std::nullopt)
       .def("unbind", &PyTrainer::unbind)
       .def("run", &PyTrainer::run, py::arg("until_epoch"), py::arg("until_step"), py::arg("seconds"))
-      .def("history", &PyTrainer::history)
+      .def("history", &PyTrainer::history, py::arg("first") = 0)
       .def("running", &PyTrainer::running)
       .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true),
            py::arg("scale") = 1.0)

@@ -23,7 +23,7 @@ CHAINRULE_INLINE V activate_elu(V x, T alpha) {
 }
 // Klambauer et al., "Self-normalizing neural networks", 2017.
 inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
-inline constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;  // scale * 1.6732632423543772848170429916717
+inline constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;  // scale * 1.6732632423543772848170429916717, rounded once
 CHAINRULE_INLINE Vec<float> times_selu_scale(Vec<float> x) {
   return in_doubles(x, [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return kSeluScale * v; });
 }

@@ -9,8 +9,6 @@
 namespace chainrule::train {
 namespace {
 
-constexpr double kFlopsPerThread = 300e3;
-
 template <class T>
 void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns, T* dst) {
   constexpr std::size_t P = kernels::kPanelWidth<T>;
@@ -22,12 +20,6 @@ void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns,
 }
 
 }  // namespace
-
-int threads_for(double flops) {
-  if (flops < 2 * kFlopsPerThread) return 1;  // spares the look at the limits
-  const int most = max_threads();
-  return static_cast<int>(std::clamp(flops / kFlopsPerThread, 1.0, static_cast<double>(most)));
-}
 
 template <class T>
 Buffer<T> WorkspacePool<T>::take(std::size_t size) {

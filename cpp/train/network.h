@@ -19,10 +19,6 @@ namespace chainrule::train {
 /// the number of threads.
 inline constexpr std::size_t kEvaluationRows = 256;
 
-/// How many threads a piece of work is worth: a second one pays from 150 to 300 kFLOP (Zen 3, 2 cores; a barrier costs 70 to 100 ns and
-/// a region's start 700 ns), up to what the process may use.
-[[nodiscard]] int threads_for(double flops);
-
 /// Workspaces that come back after use, so that a call allocates nothing once enough exist.
 template <class T>
 class WorkspacePool {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fp_environment.h"
+#include "base/threads.h"
 #include "graph/differentiate.h"
 #include "train/shuffle.h"
 
@@ -59,7 +60,7 @@ class TrainerOf final : public Trainer {
   [[nodiscard]] std::string explain() override {
     const std::shared_lock lock(network_.mutex());
     const int threads = threads_for(step_flops(program_.capacity));
-    return text(plan::explain(program_, network_.parameters()), "threads: ", threads, " of at most ", max_threads_allowed(), " (",
+    return text(plan::explain(program_, network_.parameters()), "threads: ", threads, " of at most ", max_threads(), " (",
                 static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ", program_.capacity, " rows)\n");
   }
 
@@ -167,8 +168,6 @@ class TrainerOf final : public Trainer {
     std::size_t steps_until_look = 1;
     std::size_t steps_between_looks = 1;
   };
-
-  static int max_threads_allowed() { return threads_for(1e30); }
 
   [[nodiscard]] double step_flops(std::size_t rows) const noexcept {
     return (program_.row_flops() + program_.gradient_flops()) * static_cast<double>(rows);

@@ -92,6 +92,7 @@ struct SoftmaxBackward {
     active_tables().of<T>().softmax_backward(args);
   }
   static Expression expand(Expression g, Expression y) { return y * (g - row_sum(g * y)); }
+  static Expression adjoint(Expression c, Expression y) { return Softmax::tangent(c, y); }
 };
 
 struct LogSoftmaxBackward {
@@ -101,6 +102,7 @@ struct LogSoftmaxBackward {
     active_tables().of<T>().log_softmax_backward(args);
   }
   static Expression expand(Expression g, Expression y) { return g - exp(y) * row_sum(g); }
+  static Expression adjoint(Expression c, Expression y) { return LogSoftmax::tangent(c, y); }
 };
 
 template <class Rule>
@@ -129,6 +131,13 @@ class RowFunctionBackward final : public Composite {
       });
     });
     return gx;
+  }
+
+  /// The operation is J^T g: what comes back to g is the forward function's jvp, which is shorter than the expansion's derivative.
+  [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
+    const std::vector<NodeId>& inputs = graph.node(self).inputs;
+    if (input == 1 || inputs[0] == inputs[1]) return Composite::vjp(graph, self, cotangent, input);
+    return Rule::adjoint({&graph, cotangent}, {&graph, inputs[1]}).id;
   }
 
   [[nodiscard]] double flops(std::span<const ValueType> inputs, const Attributes& /*attributes*/) const override {

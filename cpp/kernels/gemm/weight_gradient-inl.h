@@ -1,4 +1,4 @@
-// g = x^T dz on panels, the column sums of dz, and the transposed copy of the weights.
+// g = x^T dz on panels, and the column sums of dz.
 //
 // Both operands of the weight gradient are read in whole panel rows, one after the other: a tile takes a few lanes of one panel of x
 // and C panels of dz through the whole batch, with the sums in registers.
@@ -62,17 +62,4 @@ CHAINRULE_INLINE void column_sum_kernel(const ColumnSumArgs<T>& args) {
   std::size_t panel = 0;
   for (; panel + 4 <= args.panels; panel += 4) sum_panels<T, 4>(args, panel);
   for (; panel < args.panels; ++panel) sum_panels<T, 1>(args, panel);
-}
-
-template <class T>
-CHAINRULE_INLINE void transpose_panels_kernel(const TransposeArgs<T>& args) {
-  constexpr std::size_t P = kPanelWidth<T>;
-  for (std::size_t j = 0; j < args.columns; ++j) {
-    const T* src = args.src.data + j / P * args.src.stride + j % P;
-    for (std::size_t i = 0; i < args.rows; i += P) {
-      T* dst = args.dst.data + i / P * args.dst.stride + j * P;
-      const std::size_t rows = args.rows - i < P ? args.rows - i : P;
-      for (std::size_t lane = 0; lane < rows; ++lane) dst[lane] = src[(i + lane) * P];
-    }
-  }
 }

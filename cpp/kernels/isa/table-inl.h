@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -33,6 +34,7 @@ namespace {
 #include "kernels/gemm/tile-inl.h"
 
 #include "kernels/gemm/gemm-inl.h"
+#include "kernels/gemm/transpose-inl.h"
 #include "kernels/gemm/weight_gradient-inl.h"
 #include "kernels/losses-inl.h"
 #include "kernels/rows-inl.h"

@@ -1,7 +1,7 @@
 // Activations, their derivatives, arithmetic and updates, one number at a time. Part of reference.cpp, inside its anonymous namespace.
 
 inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
-inline constexpr double kSeluScaleAlpha = kSeluScale * 1.6732632423543772848170429916717;
+inline constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;  // rounded once
 
 template <class T>
 T forward(Activation f, T x, T alpha) {

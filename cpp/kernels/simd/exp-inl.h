@@ -69,7 +69,8 @@ CHAINRULE_INLINE ExpPair exp_pair(Vec<double> x, Vec<double> x_lo) {
                                0x1.af5e87f18a4b2p-26, 0x1.1f92c96be9f51p-29);
   const Pair square = two_product(r, r);
   const Pair m = fast_two_sum(r, 0.5 * square.hi);
-  const Vec<double> rest = fma(square.hi * r, q, 0.5 * square.lo) + fma(r_lo, m.hi, r_lo);
+  const Vec<double> cubic = square.hi * r * q;
+  const Vec<double> rest = fma(splat(0.5), square.lo, cubic) + fma(r_lo, m.hi + cubic, r_lo);
   const Vec<double> half_shifted = fma(n, splat(0.5), splat(kRounder));
   const Vec<double> other_shifted = (n - (half_shifted - kRounder)) + kRounder;
   return {{m.hi, m.lo + rest}, power_of_two(half_shifted), power_of_two(other_shifted)};
@@ -87,12 +88,13 @@ CHAINRULE_INLINE Vec<double> exp(Vec<double> x) {
   return one_plus(e.m).hi * e.power1 * e.power2;
 }
 
-/// e^x - 1 for -60 <= x <= 0.
+/// e^x - 1 for -60 <= x <= 0, |lo| at most half an ulp of hi.
 CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) {
   const ExpPair e = exp_pair(x, Vec<double>{});
   const Vec<double> power = e.power1 * e.power2;
-  const Pair sum = fast_two_sum(power - 1.0, power * e.m.hi);  // the first term is 0 or at least 1/2; the second at most 0.21
-  return {sum.hi, fma(power, e.m.lo, sum.lo)};
+  const Pair less_one = fast_two_sum(splat(-1.0), power);
+  const Pair sum = fast_two_sum(less_one.hi, power * e.m.hi);  // the first is 0 or at least 1/2 in magnitude, the second at most 0.21
+  return fast_two_sum(sum.hi, fma(power, e.m.lo, sum.lo + less_one.lo));
 }
 CHAINRULE_INLINE Vec<double> expm1_negative(Vec<double> x, double factor) {
   const Pair e = expm1_pair(max(x, splat(-40.0)));

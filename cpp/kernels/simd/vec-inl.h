@@ -52,8 +52,9 @@ CHAINRULE_INLINE void store_first(T* p, Vec<T> v, std::size_t n) {
 #if defined(__AVX512F__)
 CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
 CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }
-CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return _mm512_sqrt_ps(v); }
-CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return _mm512_sqrt_pd(v); }
+// The unmasked forms pass an undefined vector, of which GCC 12 warns.
+CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return _mm512_maskz_sqrt_ps(static_cast<__mmask16>(-1), v); }
+CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return _mm512_maskz_sqrt_pd(static_cast<__mmask8>(-1), v); }
 #elif defined(__FMA__) && CHAINRULE_VECTOR_BYTES == 32
 CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm256_fmadd_ps(a, b, c); }
 CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }
@@ -110,15 +111,14 @@ CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   return v;
 }
 #endif
-template <class V>
-CHAINRULE_INLINE V sqrt_lanes(V v) {
-  for (std::size_t i = 0; i < sizeof(V) / sizeof(v[0]); ++i) {
-    v[i] = sizeof(v[0]) == sizeof(float) ? __builtin_sqrtf(static_cast<float>(v[i])) : __builtin_sqrt(v[i]);
-  }
+CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) {
+  for (std::size_t i = 0; i < kLanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
   return v;
 }
-CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return sqrt_lanes(v); }
-CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return sqrt_lanes(v); }
+CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) {
+  for (std::size_t i = 0; i < kLanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+  return v;
+}
 #endif
 
 // a < b ? b : a as written: a NaN in the comparison gives a, on every instruction set.

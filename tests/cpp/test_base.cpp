@@ -1,0 +1,167 @@
+// base: random numbers, buffers, teams, thread limits.
+#include <atomic>
+#include <bit>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/fp_environment.h"
+#include "base/philox.h"
+#include "base/team.h"
+#include "base/tensor.h"
+#include "base/threads.h"
+#include "check.h"
+
+using namespace chainrule;
+using test::finish;
+
+namespace {
+
+// The known answers that come with Random123, the generator's authors' own library.
+void test_philox() {
+  CHECK((philox({0, 0, 0, 0}, 0) == PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  const std::uint32_t ones = 0xffffffff;
+  CHECK((philox({ones, ones, ones, ones}, ~std::uint64_t{0}) == PhiloxBlock{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  CHECK((philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822) ==
+         PhiloxBlock{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  CHECK(uniform_double(0, 0) == 0.0);
+  CHECK(uniform_double(ones, ones) < 1.0);
+}
+
+void test_buffers() {
+  const Buffer<float> buffer(17);
+  CHECK(reinterpret_cast<std::uintptr_t>(buffer.data()) % kCacheLine == 0);
+  CHECK(std::accumulate(buffer.data(), buffer.data() + 17, 0.0F) == 0.0F);
+  CHECK_THROWS(Buffer<double>(static_cast<std::size_t>(-1) / 4), std::bad_alloc);
+  CHECK_THROWS(Tensor(DType::float32, {1LL << 32, 1LL << 32}), std::bad_alloc);
+  CHECK_THROWS(Tensor(DType::float32, {-1}), std::invalid_argument);
+  CHECK_THROWS(Tensor(DType::float32, {2}).data<double>(), TypeError);
+}
+
+void test_shares() {
+  for (const std::size_t count : {0U, 1U, 5U, 64U}) {
+    std::size_t next = 0;
+    for (int part = 0; part < 7; ++part) {
+      const Range range = share(count, part, 7);
+      CHECK(range.begin == next && range.end - range.begin <= count / 7 + 1);
+      next = range.end;
+    }
+    CHECK(next == count);
+  }
+}
+
+void test_teams() {
+  for (const int threads : {1, 2, 3, 8}) {
+    Barrier barrier(threads);
+    std::atomic<int> arrived{0};
+    std::atomic<bool> early{false};
+    run_team(threads, [&](int) {
+      for (int round = 1; round <= 200; ++round) {
+        arrived.fetch_add(1);
+        barrier.wait();
+        if (arrived.load() != round * threads) early.store(true);
+        barrier.wait();
+      }
+    });
+    CHECK(!early.load());
+    CHECK(arrived.load() == 200 * threads);
+    CHECK_THROWS(run_team(threads, [&](int thread) {
+                   if (thread == threads - 1) throw std::out_of_range("from inside");
+                 }),
+                 std::out_of_range);
+  }
+}
+
+#if defined(__x86_64__)
+void test_floating_point_state() {
+  const unsigned mine = _mm_getcsr() | 0x8040;  // flush to zero, denormals are zero
+  _mm_setcsr(mine);
+  volatile float tiny = 1e-38F;
+  std::uint32_t inside = 0;  // bits: with denormals as zeros a comparison of floats would lie here
+  run_team(2, [&](int thread) {
+    if (thread == 0) inside = std::bit_cast<std::uint32_t>(tiny * 0.5F);
+  });
+  CHECK(inside != 0);
+  CHECK((_mm_getcsr() & 0x8040) == 0x8040);
+  _mm_setcsr(0x1F80);
+}
+#endif
+
+class CgroupTree {
+ public:
+  CgroupTree() : root_(std::filesystem::temp_directory_path() / "chainrule-test-cgroup") {
+    std::filesystem::remove_all(root_);
+    std::filesystem::create_directories(root_);
+  }
+  ~CgroupTree() { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& content) const {
+    const std::filesystem::path file = root_ / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << content;
+  }
+  [[nodiscard]] int limit() const { return cgroup_cpu_limit(root_.string(), (root_ / "membership").string()); }
+
+ private:
+  std::filesystem::path root_;
+};
+
+void test_cgroups() {
+  {
+    const CgroupTree v2;
+    v2.write("membership", "0::/outer/inner\n");
+    CHECK(v2.limit() == 0);
+    v2.write("outer/inner/cpu.max", "max 100000\n");
+    CHECK(v2.limit() == 0);
+    v2.write("outer/cpu.max", "250000 100000\n");
+    CHECK(v2.limit() == 3);  // two and a half CPUs
+    v2.write("outer/inner/cpu.max", "50000 100000\n");
+    CHECK(v2.limit() == 1);  // the least along the path
+    v2.write("outer/inner/cpu.max", "nonsense");
+    CHECK(v2.limit() == 3);
+  }
+  const CgroupTree v1;
+  v1.write("membership", "5:memory:/job\n4:cpu,cpuacct:/job\n");
+  v1.write("cpu,cpuacct/job/cpu.cfs_quota_us", "-1\n");
+  v1.write("cpu,cpuacct/job/cpu.cfs_period_us", "100000\n");
+  CHECK(v1.limit() == 0);
+  v1.write("cpu,cpuacct/job/cpu.cfs_quota_us", "400000\n");
+  CHECK(v1.limit() == 4);
+  CHECK(cgroup_cpu_limit("/nonexistent", "/nonexistent") == 0);
+}
+
+void test_limits() {
+  ThreadLimits limits{8, 0, 8, 0, 0};
+  CHECK(limits.least() == 8);
+  limits.cgroup = 4;
+  CHECK(limits.least() == 4);
+  limits.environment = 3;
+  CHECK(limits.least() == 3);
+  limits.chosen = 2;
+  CHECK(limits.least() == 2);
+  limits.openmp = 1;
+  CHECK(limits.least() == 1);
+  CHECK_THROWS(set_num_threads(-1), std::invalid_argument);
+  CHECK(threads_for(0) == 1);
+  override_threads(5);
+  CHECK(threads_for(0) == 5);
+  override_threads(0);
+}
+
+}  // namespace
+
+int main() {
+  test_philox();
+  test_buffers();
+  test_shares();
+  test_teams();
+#if defined(__x86_64__)
+  test_floating_point_state();
+#endif
+  test_cgroups();
+  test_limits();
+  return finish();
+}

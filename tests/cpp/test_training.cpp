@@ -1,0 +1,273 @@
+// plan and train: one step against long-hand arithmetic, the same bits for any team, errors that leave the parameters alone.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "check.h"
+#include "graph/operation.h"
+#include "train/initialize.h"
+#include "train/shuffle.h"
+#include "train/trainer.h"
+
+using namespace chainrule;
+using test::finish;
+using namespace chainrule::train;
+
+namespace {
+
+struct Model {
+  graph::Graph graph;
+  graph::NodeId input = graph::kNone;
+  graph::NodeId output = graph::kNone;
+};
+
+Model mlp(DType dtype, const std::vector<std::int64_t>& sizes, const char* activation, double dropout = 0) {
+  Model model{graph::Graph(dtype)};
+  graph::Graph& g = model.graph;
+  graph::NodeId h = model.input = g.input("x", {graph::kRows, sizes[0]}, dtype);
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+    const std::string layer = "dense_" + std::to_string(i);
+    const graph::NodeId w = g.parameter(layer + ".kernel", {sizes[i], sizes[i + 1]});
+    const graph::NodeId b = g.parameter(layer + ".bias", {sizes[i + 1]});
+    h = g.apply(graph::operation_named("matmul"), {h, w}, {}, layer);
+    h = g.apply(graph::operation_named("add"), {h, b}, {}, layer);
+    if (i + 2 == sizes.size()) break;
+    h = g.apply(graph::operation_named(activation), {h}, {.alpha = 1}, layer);
+    if (dropout > 0) {
+      const graph::NodeId mask =
+          g.apply(graph::operation_named("dropout_mask"), {h}, {.alpha = dropout, .key = static_cast<std::int64_t>(i)});
+      h = g.apply(graph::operation_named("multiply"), {h, mask});
+    }
+  }
+  model.output = h;
+  return model;
+}
+
+Tensor cast(const Tensor& values, DType dtype) {
+  if (dtype == DType::float64) return values;
+  Tensor out(DType::float32, values.shape());
+  for (std::size_t i = 0; i < out.size(); ++i) out.data<float>()[i] = static_cast<float>(values.data<double>()[i]);
+  return out;
+}
+
+std::shared_ptr<Network> network(const Model& inference) {
+  std::shared_ptr<Network> net = Network::make(inference.graph, inference.input, inference.output);
+  std::uint32_t key = 0;
+  std::vector<std::pair<std::string, Tensor>> values;
+  for (const graph::NodeId id : inference.graph.parameters()) {
+    const graph::Node& node = inference.graph.node(id);
+    values.emplace_back(node.name, cast(random_normal(node.shape, 0, 0.4, 7, key++), net->dtype()));
+  }
+  net->set_parameters(values);
+  return net;
+}
+
+struct Data {
+  Data(std::size_t rows, std::size_t features, std::size_t outputs)
+      : x(random_normal({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(features)}, 0, 1, 1, 0)),
+        y(random_normal({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(outputs)}, 0, 1, 2, 0)),
+        labels(rows) {
+    for (std::size_t i = 0; i < rows; ++i) labels[i] = static_cast<std::int64_t>(i * 7 % outputs);
+  }
+  [[nodiscard]] static ArrayView view(const Tensor& t) {
+    const auto columns = static_cast<std::size_t>(t.shape()[1]);
+    return {t.raw(), kernels::Source::float64, static_cast<std::ptrdiff_t>(columns * 8), 8, static_cast<std::size_t>(t.shape()[0]), columns};
+  }
+  [[nodiscard]] Dataset values() const { return {view(x), view(y), std::nullopt, 1, false}; }
+  [[nodiscard]] Dataset classes() const {
+    return {view(x), {labels.data(), kernels::Source::int64, 8, 0, labels.size(), 1}, std::nullopt, 1, true};
+  }
+  Tensor x;
+  Tensor y;
+  std::vector<std::int64_t> labels;
+};
+
+TrainerSettings settings(const std::string& loss, bool labels, const std::string& optimizer) {
+  TrainerSettings all;
+  all.loss = loss;
+  all.labels = labels;
+  all.optimizer = optimizer == "sgd" ? optimizer_settings("sgd", {{"lr", 0.1}})
+                                     : optimizer_settings("adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});
+  all.seed = 5;
+  return all;
+}
+
+std::vector<unsigned char> bytes_of(Network& net) {
+  std::vector<unsigned char> bytes;
+  for (const std::string& name : net.parameter_names()) {
+    const Tensor value = net.parameter(name);
+    const auto* raw = static_cast<const unsigned char*>(value.raw());
+    bytes.insert(bytes.end(), raw, raw + value.size() * size_of(value.dtype()));
+  }
+  return bytes;
+}
+
+constexpr double kForever = 1e9;
+
+// y = x w + b with half_mse and SGD: dw = x^T (y_hat - y) / rows, in the contract's order of operations.
+void test_one_step() {
+  const Model model = mlp(DType::float64, {3, 2}, "relu");
+  const std::shared_ptr<Network> net = network(model);
+  const Data data(5, 3, 2);
+  Tensor w = net->parameter("dense_0.kernel");
+  Tensor b = net->parameter("dense_0.bias");
+  double gradient[3][2] = {};
+  double bias_gradient[2] = {};
+  double loss = 0;
+  for (std::size_t i = 0; i < 5; ++i) {
+    double row = 0;
+    for (std::size_t j = 0; j < 2; ++j) {
+      double z = 0;
+      for (std::size_t k = 0; k < 3; ++k) z = std::fma(data.x.data<double>()[i * 3 + k], w.data<double>()[k * 2 + j], z);
+      const double difference = z + b.data<double>()[j] - data.y.data<double>()[i * 2 + j];
+      row += 0.5 * difference * difference;
+      for (std::size_t k = 0; k < 3; ++k) gradient[k][j] += data.x.data<double>()[i * 3 + k] * difference / 5;
+      bias_gradient[j] += difference / 5;
+    }
+    loss += row / 5;
+  }
+  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("half_mse", false, "sgd"));
+  const Averages averages = trainer->train_on_batch(data.values());
+  CHECK(std::abs(averages.loss - loss) < 1e-14);
+  for (std::size_t j = 0; j < 2; ++j) {
+    const double bias = net->parameter("dense_0.bias").data<double>()[j];
+    CHECK(std::abs(bias - (b.data<double>()[j] - 0.1 * bias_gradient[j])) < 1e-15);
+    for (std::size_t k = 0; k < 3; ++k) {
+      const double weight = net->parameter("dense_0.kernel").data<double>()[k * 2 + j];
+      CHECK(std::abs(weight - (w.data<double>()[k * 2 + j] - 0.1 * gradient[k][j])) < 1e-15);
+    }
+  }
+  CHECK(trainer->iterations() == 1);
+}
+
+std::vector<unsigned char> trained(DType dtype, const std::vector<std::int64_t>& sizes, const char* activation, bool labels, int threads,
+                                   std::size_t step_at_a_time) {
+  const Data data(101, static_cast<std::size_t>(sizes.front()), static_cast<std::size_t>(sizes.back()));
+  const std::shared_ptr<Network> net = network(mlp(dtype, sizes, activation));
+  const Model training = mlp(dtype, sizes, activation, 0.25);
+  const auto trainer = Trainer::make(net, training.graph, training.input, training.output,
+                                     settings(labels ? "cross_entropy" : "mse", labels, labels ? "adam" : "sgd"));
+  override_threads(threads);
+  const Dataset set = labels ? data.classes() : data.values();
+  trainer->bind(set, 32, true, set);
+  if (step_at_a_time == 0) {
+    CHECK(trainer->run({3, 0, kForever}, {}) == RunStatus::epoch);
+  } else {
+    while (trainer->epoch() < 3) trainer->run({3, trainer->step() + step_at_a_time, kForever}, {});
+  }
+  override_threads(0);
+  CHECK(trainer->iterations() == 12);
+  CHECK(trainer->history().size() == 3 && trainer->validation_history().size() == 3);
+  return bytes_of(*net);
+}
+
+void test_same_bits() {
+  const std::vector<std::vector<std::int64_t>> shapes = {{2, 8, 1}, {5, 33, 17, 3}, {70, 130, 4}, {1, 1, 2}, {16, 64, 64, 16}};
+  for (const std::vector<std::int64_t>& sizes : shapes) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      for (const bool labels : {false, true}) {
+        const auto expected = trained(dtype, sizes, "tanh", labels, 1, 0);
+        for (const int threads : {2, 3, 4, 7}) CHECK(trained(dtype, sizes, "tanh", labels, threads, 0) == expected);
+        CHECK(trained(dtype, sizes, "tanh", labels, 2, 1) == expected);
+        CHECK(trained(dtype, sizes, "tanh", labels, 1, 3) == expected);
+      }
+    }
+  }
+}
+
+void test_divergence() {
+  const Model model = mlp(DType::float32, {4, 8, 2}, "relu");
+  const std::shared_ptr<Network> net = network(model);
+  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const Data data(8, 4, 2);
+  trainer->train_on_batch(data.values());
+  const auto before = bytes_of(*net);
+  data.x.data<double>()[5] = std::numeric_limits<double>::infinity();
+  bool named = false;
+  try {
+    trainer->train_on_batch(data.values());
+  } catch (const TrainingDiverged& error) {
+    named = error.step == 1 && error.layer == "dense_0";
+  }
+  CHECK(named);
+  CHECK(bytes_of(*net) == before);
+  CHECK(trainer->iterations() == 1);
+}
+
+void test_refusals() {
+  const Model model = mlp(DType::float32, {4, 3}, "relu");
+  const std::shared_ptr<Network> net = network(model);
+  Data data(6, 4, 3);
+  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("cross_entropy", true, "adam"));
+  const auto before = bytes_of(*net);
+  CHECK_THROWS(trainer->train_on_batch(data.values()), std::invalid_argument);
+  CHECK_THROWS(trainer->run({1, 0, 1}, {}), Error);
+  data.labels[3] = 3;
+  CHECK_THROWS(trainer->train_on_batch(data.classes()), std::invalid_argument);
+  CHECK_THROWS(trainer->evaluate(data.classes()), std::invalid_argument);
+  CHECK(bytes_of(*net) == before);
+  CHECK_THROWS(Trainer::make(net, mlp(DType::float64, {4, 3}, "relu").graph, model.input, model.output, settings("mse", false, "sgd")),
+               TypeError);
+  CHECK_THROWS(Trainer::make(net, model.graph, model.input, model.output, settings("unheard_of", false, "sgd")), std::invalid_argument);
+  CHECK_THROWS(net->set_parameters({{"dense_0.bias", Tensor(DType::float32, {4})}}), std::invalid_argument);
+}
+
+void test_stops() {
+  const Model model = mlp(DType::float32, {4, 3}, "relu");
+  const auto trainer = Trainer::make(network(model), model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const Data data(40, 4, 3);
+  trainer->bind(data.values(), 4, true, std::nullopt);
+  CHECK(trainer->steps_per_epoch() == 10);
+  CHECK(trainer->run({1, 3, kForever}, {}) == RunStatus::step);
+  CHECK(trainer->step() == 3 && trainer->epoch() == 0);
+  CHECK(trainer->run({std::numeric_limits<std::uint64_t>::max(), 0, 0.01}, {}) == RunStatus::time);
+  std::atomic<std::uint32_t> interrupts{1};
+  const std::uint64_t iterations = trainer->iterations();
+  CHECK(trainer->run({std::numeric_limits<std::uint64_t>::max(), 0, kForever}, {&interrupts, 0}) == RunStatus::interrupted);
+  CHECK(trainer->iterations() == iterations + 1);
+}
+
+void test_shuffles() {
+  std::vector<std::int64_t> order(1000), again(1000), other(1000);
+  shuffle_order(order, 3, 4);
+  shuffle_order(again, 3, 4);
+  shuffle_order(other, 3, 5);
+  CHECK(order == again);
+  CHECK(order != other);
+  std::sort(order.begin(), order.end());
+  std::iota(again.begin(), again.end(), 0);
+  CHECK(order == again);
+}
+
+// The quantile function at its own arguments: a normal sample's first moments, and symmetry about the middle.
+void test_initial_values() {
+  const Tensor normal = random_normal({100000}, 0, 1, 11, 0);
+  double moments[4] = {};
+  for (std::size_t i = 0; i < normal.size(); ++i) {
+    const double value = normal.data<double>()[i];
+    for (int power = 0; power < 4; ++power) moments[power] += std::pow(value, power + 1) / 100000;
+  }
+  // Five standard errors of each moment: sqrt(1, 2, 15, 96) / sqrt(100000).
+  CHECK(std::abs(moments[0]) < 5 * 0.0032);
+  CHECK(std::abs(moments[1] - 1) < 5 * 0.0045);
+  CHECK(std::abs(moments[2]) < 5 * 0.0123);
+  CHECK(std::abs(moments[3] - 3) < 5 * 0.031);
+  const Tensor uniform = random_uniform({1000}, -2, 3, 11, 0);
+  CHECK(std::all_of(uniform.data<double>(), uniform.data<double>() + 1000, [](double v) { return v >= -2 && v < 3; }));
+}
+
+}  // namespace
+
+int main() {
+  test_one_step();
+  test_same_bits();
+  test_divergence();
+  test_refusals();
+  test_stops();
+  test_shuffles();
+  test_initial_values();
+  return finish();
+}
