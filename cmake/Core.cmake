@@ -18,7 +18,8 @@ function(chainrule_add_isa name)
   add_library(chainrule_isa_${name} OBJECT "${PROJECT_SOURCE_DIR}/cpp/kernels/isa/${name}.cpp")
   target_link_libraries(chainrule_isa_${name} PRIVATE chainrule_flags)
   # -Wno-psabi: GCC remarks that vectors wider than a register are passed in memory; all functions that take them are inlined.
-  target_compile_options(chainrule_isa_${name} PRIVATE ${ARGN} -Wno-psabi)
+  # -Wno-maybe-uninitialized: GCC 12 finds it in its own AVX-512 header (its bug 105593).
+  target_compile_options(chainrule_isa_${name} PRIVATE ${ARGN} -Wno-psabi -Wno-maybe-uninitialized)
   target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
 endfunction()
 

@@ -8,3 +8,11 @@ foreach(source IN LISTS test_sources)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endforeach()
+
+# The accuracy of the elementary functions: here with every 4001st float, by hand with all (ulp --stride 1).
+add_executable(ulp "${PROJECT_SOURCE_DIR}/tests/cpp/ulp.cpp")
+target_link_libraries(ulp PRIVATE chainrule_core)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  target_link_libraries(ulp PRIVATE quadmath)
+endif()
+add_test(NAME ulp COMMAND ulp --stride 4001 --samples 20000)

@@ -71,7 +71,7 @@ std::vector<std::string> operation_names() {
   return names;
 }
 
-constexpr const char* kClassDoc = R"(A computation graph: nodes numbered in the order they were added, each an operation on earlier ones.
+constexpr const char* kClassDoc = R"(A computation graph: nodes in the order they were added, each an operation on earlier ones.
 
 A leading dimension of -1 stands for the rows of a batch, whose number is known only when values arrive.
 
@@ -149,8 +149,8 @@ TypeError
 
 constexpr const char* kReverseDoc = R"(Add the nodes of reverse mode.
 
-For each node of wrt, the sum over outputs of cotangent times d output / d wrt; -1 where nothing flows. A cotangent has the shape of its
-output. Only nodes between wrt and outputs are visited, each once.
+For each node of wrt, the sum over outputs of cotangent times d output / d wrt; -1 where nothing flows. A cotangent has the shape of
+its output. Only nodes between wrt and outputs are visited, each once.
 )";
 
 constexpr const char* kForwardDoc = R"(Add the nodes of forward mode.

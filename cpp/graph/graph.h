@@ -1,8 +1,8 @@
 // The computation graph: nodes in the order they were added, each an operation on earlier nodes. The same graph is interpreted for
 // derivatives of anything, planned for training and prediction, and drawn. It only grows: derivative rules add nodes to it.
 //
-// A leading dimension kRows stands for the rows of a batch, whose number is known only when values arrive: {kRows, 64} is a batch of
-// rows of 64 features, {kRows} one number for each row.
+// A leading dimension kRows stands for the rows of a batch, whose number is known only when values arrive: {kRows, 64} is a batch
+// of rows of 64 features, {kRows} one number for each row.
 #pragma once
 
 #include <cstdint>

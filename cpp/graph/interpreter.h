@@ -9,8 +9,9 @@ namespace chainrule::graph {
 
 using Feed = std::pair<NodeId, Tensor>;
 
-/// The values of `wanted`, given values for the inputs and parameters that they depend on. std::invalid_argument for a missing feed or
-/// one of the wrong shape (rows are whatever the feeds' leading dimension is, and must agree), TypeError for one of the wrong type.
+/// The values of `wanted`, given values for the inputs and parameters that they depend on. std::invalid_argument for a missing feed
+/// or one of the wrong shape (rows are whatever the feeds' leading dimension is, and must agree), TypeError for
+/// one of the wrong type.
 [[nodiscard]] std::vector<Tensor> evaluate(const Graph& graph, std::span<const NodeId> wanted, std::span<const Feed> feeds);
 
 /// The same in two steps: nodes may be added to the graph, by other threads too, once an Evaluation of it is made.

@@ -1,5 +1,5 @@
-// What an operation is: shape rule, forward, jvp, vjp and work, together in one file of ops/. Derivative rules are written in terms of
-// operations (they add nodes), so that derivatives of derivatives, and drawings of the backward phase, come for free.
+// What an operation is: shape rule, forward, jvp, vjp and work, together in one file of ops/. Derivative rules are written in terms
+// of operations (they add nodes), so that derivatives of derivatives, and drawings of the backward phase, come for free.
 #pragma once
 
 #include <span>

@@ -1,44 +1,43 @@
 // Batches: rows of a caller's array into panels, and dropout masks.
 
-// gather_rows: dst[i, j] = scale * static_cast<T>(source[index[i], j]); the product is left out where scale is 1.
-// Padding lanes are written as 0. The source may be misaligned and its strides of any sign; dst must not overlap it.
+// gather_rows: dst[i, j] = scale * static_cast<T>(source[index[i], j]); padding lanes are written as 0.
+// The source may be misaligned and its strides of any sign; dst must not overlap it.
 
-/// A panel's row as one value.
-template <class T>
-struct alignas(64) PanelRow {
-  T lane[kPanelWidth<T>];
-};
+// convert: one panel row of T from as many consecutive elements of type S, each times scale.
 
-/// Consecutive elements of type S to a panel row of T. The general form is a loop over lanes.
-template <class T, class S>
-CHAINRULE_INLINE void convert(const S* source, T* lane) {
+/// Any type: lane by lane.
+template <class S, class T>
+CHAINRULE_INLINE void convert(const char* source, S, T* lane, T scale) {
 #pragma GCC unroll 16
-  for (std::size_t i = 0; i < kPanelWidth<T>; ++i) lane[i] = static_cast<T>(source[i]);
+  for (std::size_t i = 0; i < kPanelWidth<T>; ++i) {
+    S element;
+    __builtin_memcpy(&element, source + i * sizeof(S), sizeof(S));
+    lane[i] = scale * static_cast<T>(element);
+  }
 }
 template <class T>
-CHAINRULE_INLINE void convert(const T* source, T* lane) {
-  __builtin_memcpy(lane, source, sizeof(PanelRow<T>));
+CHAINRULE_INLINE void convert(const char* source, T, T* lane, T scale) {
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kPanelWidth<T>; i += kLanes<T>) {
+    Vec<T> v;
+    __builtin_memcpy(&v, source + i * sizeof(T), sizeof(v));
+    store(lane + i, scale * v);
+  }
 }
-CHAINRULE_INLINE void convert(const double* source, float* lane) {
+CHAINRULE_INLINE void convert(const char* source, double, float* lane, float scale) {
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < kPanelWidth<float>; i += kLanes<float>) {
-    store(lane + i, to_floats({load(source + i), load(source + i + kLanes<double>)}));
+    DoublePair pair;
+    __builtin_memcpy(&pair, source + i * sizeof(double), sizeof(pair));
+    store(lane + i, scale * narrowed(pair));
   }
 }
-CHAINRULE_INLINE void convert(const float* source, double* lane) {
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < kPanelWidth<double>; i += kLanes<double>) {
-    HalfVec v;
-    __builtin_memcpy(&v, source + i, sizeof(v));
-    store(lane + i, __builtin_convertvector(v, Vec<double>));
-  }
-}
-typedef std::int32_t FourInts __attribute__((vector_size(16)));
-typedef float FourFloats __attribute__((vector_size(16)));
 /// Images are bytes: widened by interleaving with zeros, which every instruction set does in one operation.
-CHAINRULE_INLINE void convert(const std::uint8_t* source, float* lane) {
+CHAINRULE_INLINE void convert(const char* source, std::uint8_t, float* lane, float scale) {
   typedef std::uint8_t Bytes __attribute__((vector_size(16)));
   typedef std::uint16_t Words __attribute__((vector_size(16)));
+  typedef std::int32_t Ints __attribute__((vector_size(16)));
+  typedef float Floats __attribute__((vector_size(16)));
   Bytes bytes;
   __builtin_memcpy(&bytes, source, sizeof(bytes));
   const Bytes no_bytes = {};
@@ -48,37 +47,35 @@ CHAINRULE_INLINE void convert(const std::uint8_t* source, float* lane) {
       (Words)__builtin_shufflevector(bytes, no_bytes, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)};
 #pragma GCC unroll 2
   for (std::size_t i = 0; i < 2; ++i) {
-    const FourInts low = (FourInts)__builtin_shufflevector(words[i], no_words, 0, 8, 1, 9, 2, 10, 3, 11);
-    const FourInts high = (FourInts)__builtin_shufflevector(words[i], no_words, 4, 12, 5, 13, 6, 14, 7, 15);
-    const FourFloats floats[2] = {__builtin_convertvector(low, FourFloats), __builtin_convertvector(high, FourFloats)};
+    const Ints low = (Ints)__builtin_shufflevector(words[i], no_words, 0, 8, 1, 9, 2, 10, 3, 11);
+    const Ints high = (Ints)__builtin_shufflevector(words[i], no_words, 4, 12, 5, 13, 6, 14, 7, 15);
+    const Floats floats[2] = {scale * __builtin_convertvector(low, Floats), scale * __builtin_convertvector(high, Floats)};
     __builtin_memcpy(lane + i * 8, floats, sizeof(floats));
   }
 }
 
 template <class T, class S>
-CHAINRULE_INLINE void gather_rows_of(const GatherArgs<T>& args) {
+CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
   constexpr std::size_t P = kPanelWidth<T>;
   const bool consecutive = args.column_stride == static_cast<std::ptrdiff_t>(sizeof(S));
-  const Vec<T> scale = splat(args.scale);
   for (std::size_t row = 0; row < args.rows; ++row) {
     const auto source_row = args.index != nullptr ? static_cast<std::ptrdiff_t>(args.index[row]) : static_cast<std::ptrdiff_t>(row);
     const char* source = static_cast<const char*>(args.source) + source_row * args.row_stride;
-    for (std::size_t begin = 0; begin < args.columns; begin += P) {
-      const std::size_t count = args.columns - begin < P ? args.columns - begin : P;
-      S element[P];
-      if (consecutive && count == P) {
-        __builtin_memcpy(element, source, sizeof(element));
-        source += sizeof(element);
-      } else {
-        __builtin_memset(element, 0, sizeof(element));
-        for (std::size_t i = 0; i < count; ++i, source += args.column_stride) __builtin_memcpy(element + i, source, sizeof(S));
+    std::size_t column = 0;
+    if (consecutive) {
+      for (; column + P <= args.columns; column += P, source += P * sizeof(S)) {
+        convert(source, S{}, args.dst.at(row, column), args.scale);
       }
-      T* lane = args.dst.at(row, begin);
-      convert(static_cast<const S*>(element), lane);
-      if (args.scale == T{1}) continue;
-#pragma GCC unroll 8
-      for (std::size_t i = 0; i < P; i += kLanes<T>) store(lane + i, scale * load(lane + i));
-      for (std::size_t i = count; i < P; ++i) lane[i] = T{0};  // a scale that is negative or not finite would not leave 0
+    }
+    for (; column < args.columns; column += P) {
+      const std::size_t count = args.columns - column < P ? args.columns - column : P;
+      char elements[P * sizeof(S)] = {};
+      for (std::size_t i = 0; i < count; ++i, source += args.column_stride) {
+        __builtin_memcpy(elements + i * sizeof(S), source, sizeof(S));
+      }
+      T* lane = args.dst.at(row, column);
+      convert(static_cast<const char*>(elements), S{}, lane, args.scale);
+      for (std::size_t i = count; i < P; ++i) lane[i] = T{0};  // 0 * scale might be -0 or NaN
     }
   }
 }
@@ -111,21 +108,35 @@ struct DropoutWords {
   alignas(64) std::uint32_t word[kCount];
 };
 
+inline constexpr std::size_t kBlocksPerVector = CHAINRULE_VECTOR_BYTES / sizeof(std::uint64_t);
+template <std::size_t... I>
+CHAINRULE_INLINE Bits counting(std::index_sequence<I...>) {
+  return Bits{I...};
+}
+/// low[0], high[0], low[1], high[1], ... to p.
+template <std::size_t... I>
+CHAINRULE_INLINE void store_interleaved(std::uint32_t* p, Bits low, Bits high, std::index_sequence<I...>) {
+  constexpr std::size_t N = kBlocksPerVector;
+  const Bits both[2] = {__builtin_shufflevector(low, high, (I / 2 + I % 2 * N)...),
+                        __builtin_shufflevector(low, high, ((I + N) / 2 + I % 2 * N)...)};
+  __builtin_memcpy(p, both, sizeof(both));
+}
+
 /// Philox, one block to each 64-bit lane: the low halves hold the words. See base/philox.h for the scalar form and its source.
 template <class T>
 CHAINRULE_INLINE void draw(DropoutWords& words, const DropoutArgs<T>& args, std::uint64_t first_block) {
-  constexpr std::size_t kBlocksPerVector = CHAINRULE_VECTOR_BYTES / sizeof(std::uint64_t);
   constexpr std::uint64_t kLow = 0xFFFFFFFFU;
   constexpr std::uint64_t kStream = 3;  // RandomStream::dropout; that header's functions would be weak symbols here
+  constexpr std::make_index_sequence<kBlocksPerVector> kLanesOf{};
   for (std::size_t begin = 0; begin < DropoutWords::kBlocks; begin += kBlocksPerVector) {
-    Bits block = {};
-    for (std::size_t lane = 0; lane < kBlocksPerVector; ++lane) block[lane] = first_block + begin + lane;
+    const Bits block = counting(kLanesOf) + (first_block + begin);
     Bits c0 = block & kLow;
     Bits c1 = Bits{} + (args.step & kLow);
     Bits c2 = Bits{} + ((kStream | args.step >> 32U << 8U) & kLow);
     Bits c3 = ((block >> 32 << 16) | args.layer) & kLow;
     auto key0 = static_cast<std::uint32_t>(args.seed);
     auto key1 = static_cast<std::uint32_t>(args.seed >> 32U);
+#pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
       const Bits product0 = c0 * std::uint64_t{0xD2511F53U};
       const Bits product1 = c2 * std::uint64_t{0xCD9E8D57U};
@@ -136,17 +147,27 @@ CHAINRULE_INLINE void draw(DropoutWords& words, const DropoutArgs<T>& args, std:
       key0 += 0x9E3779B9U;
       key1 += 0xBB67AE85U;
     }
-    const Bits even = c0 | c1 << 32;  // words 0 and 1 of each block, in memory order
-    const Bits odd = c2 | c3 << 32;
-    for (std::size_t lane = 0; lane < kBlocksPerVector; ++lane) {
-      const std::uint64_t pair[2] = {even[lane], odd[lane]};
-      __builtin_memcpy(words.word + 4 * (begin + lane), pair, sizeof(pair));
-    }
+    store_interleaved(words.word + 4 * begin, c0 | c1 << 32, c2 | c3 << 32, kLanesOf);
   }
 }
 
+/// scale where the word is below keep_below, else 0.
+CHAINRULE_INLINE Vec<float> kept(const std::uint32_t* word, std::uint32_t keep_below, float scale) {
+  FloatBits v;
+  __builtin_memcpy(&v, word, sizeof(v));
+  return v < keep_below ? splat(scale) : Vec<float>{};
+}
+CHAINRULE_INLINE Vec<double> kept(const std::uint32_t* word, std::uint32_t keep_below, double scale) {
+  typedef std::uint32_t HalfBits __attribute__((vector_size(CHAINRULE_VECTOR_BYTES / 2)));
+  typedef std::int64_t Ints __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+  HalfBits v;
+  __builtin_memcpy(&v, word, sizeof(v));
+  return __builtin_convertvector(v, Ints) < std::int64_t{keep_below} ? splat(scale) : Vec<double>{};
+}
+
 template <class T>
-CHAINRULE_INLINE void dropout_mask_kernel(const DropoutArgs<T>& args) {
+CHAINRULE_INLINE void dropout_mask_kernel(const DropoutArgs<T>& arguments) {
+  const DropoutArgs<T> args = arguments;
   constexpr std::size_t P = kPanelWidth<T>;
   DropoutWords words;
   std::uint64_t begin = 0;  // elements [begin, end) are drawn
@@ -161,8 +182,8 @@ CHAINRULE_INLINE void dropout_mask_kernel(const DropoutArgs<T>& args) {
       }
       const std::uint32_t* word = words.word + (element - begin);
       T* lane = args.mask.at(row, column);
-#pragma GCC unroll 16
-      for (std::size_t i = 0; i < P; ++i) lane[i] = word[i] < args.keep_below ? args.scale : T{0};
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < P; i += kLanes<T>) store(lane + i, kept(word + i, args.keep_below, args.scale));
     }
   }
 }

@@ -106,9 +106,11 @@ CHAINRULE_INLINE V pull_back_mish(V g, V x, T) {
   return g * mish_derivative(x);
 }
 
+// args by value: a store might change what a reference refers to, and the pointers would be loaded again for each vector.
+
 /// y[i] = f(x[i]).
 template <class T, class F>
-CHAINRULE_INLINE void for_each_element(const UnaryArgs<T>& args, F f) {
+CHAINRULE_INLINE void for_each_element(UnaryArgs<T> args, F f) {
   std::size_t i = 0;
   for (; i + kLanes<T> <= args.n; i += kLanes<T>) store(args.y + i, f(load(args.x + i)));
   if (i < args.n) store_first(args.y + i, f(load_first(args.x + i, args.n - i)), args.n - i);
@@ -116,7 +118,7 @@ CHAINRULE_INLINE void for_each_element(const UnaryArgs<T>& args, F f) {
 
 /// y[i] = f(a[i], b[i]).
 template <class T, class F>
-CHAINRULE_INLINE void for_each_element(const BinaryArgs<T>& args, F f) {
+CHAINRULE_INLINE void for_each_element(BinaryArgs<T> args, F f) {
   std::size_t i = 0;
   for (; i + kLanes<T> <= args.n; i += kLanes<T>) store(args.y + i, f(load(args.a + i), load(args.b + i)));
   const std::size_t rest = args.n - i;

@@ -138,7 +138,7 @@ void sums_run_in_row_order() {
   CHECK(same_bits(evaluate_one(graph, sum, feeds), expected));
 }
 
-/// A chain far deeper than any stack, differentiated twice; the last use frees, so that it needs no memory per node but the graph's.
+/// A chain far deeper than any stack, differentiated twice; the last use frees, so that values take no memory per node.
 void depth_costs_time_only() {
   constexpr int kDepth = 100000;
   Graph graph(DType::float64);

@@ -1,5 +1,5 @@
-// An operation that exists for speed, or for its name, and could be written in others: it says how, and its derivatives are those of
-// that expansion, to any order.
+// An operation that exists for speed, or for its name, and could be written in others: it says how, and its derivatives are those
+// of that expansion, to any order.
 #pragma once
 
 #include "graph/operation.h"

@@ -1,5 +1,5 @@
-// dropout_mask(x): 1 / (1 - p) with probability 1 - p, else 0, in the shape of x; attributes alpha = p and key = the layer's number in
-// the random stream. Interpreted, it is the mask of seed 0 and step 0; training gives the kernel its own.
+// dropout_mask(x): 1 / (1 - p) with probability 1 - p, else 0, in the shape of x; attributes alpha = p and key = the layer's number
+// in the random stream. Interpreted, it is the mask of seed 0 and step 0; training gives the kernel its own.
 #include <algorithm>
 #include <cmath>
 

@@ -1,6 +1,6 @@
-// y = op(a) op(b) on matrices, op the transpose where the attribute says so. Each element of y is one chain of fma in ascending order
-// of the reduced index (the gemm kernel's contract), whatever the transposes. Its derivatives are products again: for y = a b,
-// gx of a is gy b^T and gx of b is a^T gy.
+// y = op(a) op(b) on matrices, op the transpose where the attribute says so. Each element of y is one chain of fma in ascending
+// order of the reduced index (the gemm kernel's contract), whatever the transposes. Its derivatives are products again: for
+// y = a b, that in a is gy b^T and that in b is a^T gy.
 #include "graph/ops/dispatch.h"
 #include "graph/ops/expression.h"
 #include "graph/ops/operations.h"

@@ -1,4 +1,4 @@
-// one_hot_like(labels {rows}, reference {rows, n}): y[i, j] = 1 where labels[i] = j, else 0, in the shape and type of the reference.
+// one_hot_like(labels {rows}, reference {rows, n}): y[i, j] = 1 where labels[i] = j, else 0, of the reference's shape and type.
 #include "graph/ops/constant_operation.h"
 #include "graph/ops/dispatch.h"
 #include "graph/ops/labels.h"

@@ -1,5 +1,5 @@
-// The slope h of an activation is what its backward operation multiplies by, as a function of what that saves: h(x) = f'(x), or h(y)
-// with y = f(x). Its derivative dh/dsaved, written in differentiable operations, carries all higher orders.
+// The slope h of an activation is what its backward operation multiplies by, as a function of what that saves: h(x) = f'(x), or
+// h(y) with y = f(x). Its derivative dh/dsaved, written in differentiable operations, carries all higher orders.
 #pragma once
 
 #include "graph/ops/expression.h"

@@ -48,8 +48,8 @@ void copy_strided(const T* src, const Shape& strides, T* dst, const Shape& shape
   });
 }
 
-/// dst[j] = the sum over the elements of src, dense and of `shape`, that `strides` send to j: each a chain of additions in row-major
-/// order from +0. dst holds zeros.
+/// dst[j] = the sum over the elements of src, dense and of `shape`, that `strides` send to j: each a chain of additions in
+/// row-major order from +0. dst holds zeros.
 template <class T>
 void sum_strided(const T* src, T* dst, const Shape& strides, const Shape& shape) {
   const std::int64_t step = shape.empty() ? 0 : strides.back();

@@ -23,8 +23,8 @@ CHAINRULE_INLINE ExpParts exp_parts(Vec<double> x) {
   const Vec<double> n = shifted - kRounder;
   const Vec<double> r = fma(n, splat(-kLn2), x);
   // (e^r - 1) / r on |r| <= 0.34661, relative error 2^-32.0.
-  const Vec<double> q = horner(r, 0x1.0000000022542p+0, 0x1.00000028190e1p-1, 0x1.555554c5f40ffp-3, 0x1.5554ada56c6e6p-5,
-                               0x1.1111a683c9b1dp-7, 0x1.6d7491fc7415bp-10, 0x1.a019e8ada9e64p-13);
+  const Vec<double> q = polynomial(r, 0x1.0000000022542p+0, 0x1.00000028190e1p-1, 0x1.555554c5f40ffp-3, 0x1.5554ada56c6e6p-5,
+                                   0x1.1111a683c9b1dp-7, 0x1.6d7491fc7415bp-10, 0x1.a019e8ada9e64p-13);
   return {r * q, power_of_two(shifted)};
 }
 CHAINRULE_INLINE Vec<double> exp_single(Vec<double> x) {
@@ -38,13 +38,13 @@ CHAINRULE_INLINE Vec<double> expm1_single(Vec<double> x) {
 
 CHAINRULE_INLINE Vec<float> exp(Vec<float> x) {
   // Beyond these e^x rounds to 0 and to infinity. A NaN passes both comparisons.
-  const Vec<float> clamped = min(max(x, splat(-104.0F)), splat(89.0F));
+  const Vec<float> clamped = clamp(x, -104.0F, 89.0F);
   return in_doubles(clamped, [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return exp_single(v); });
 }
 
 /// e^x - 1 for x <= 0.
 CHAINRULE_INLINE Vec<float> expm1_negative(Vec<float> x, double factor) {
-  const Vec<float> clamped = max(x, splat(-40.0F));  // far below, it is -1
+  const Vec<float> clamped = at_least(x, -40.0F);  // far below, it is -1
   return in_doubles(clamped, [factor](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return factor * expm1_single(v); });
 }
 
@@ -64,9 +64,9 @@ CHAINRULE_INLINE ExpPair exp_pair(Vec<double> x, Vec<double> x_lo) {
   const Vec<double> r = r_high - correction;
   const Vec<double> r_lo = ((r_high - r) - correction) + x_lo;
   // (e^r - 1 - r - r^2 / 2) / r^3 on |r| <= 0.34661; times r^3 the error is 2^-61.7 of r.
-  const Vec<double> q = horner(r, 0x1.5555555555559p-3, 0x1.5555555555559p-5, 0x1.111111110f6ddp-7, 0x1.6c16c16c14a78p-10,
-                               0x1.a01a01afd58adp-13, 0x1.a01a01af67439p-16, 0x1.71ddf87675fa3p-19, 0x1.27e4c7bd9085ep-22,
-                               0x1.af5e87f18a4b2p-26, 0x1.1f92c96be9f51p-29);
+  const Vec<double> q = polynomial(r, 0x1.5555555555559p-3, 0x1.5555555555559p-5, 0x1.111111110f6ddp-7, 0x1.6c16c16c14a78p-10,
+                                   0x1.a01a01afd58adp-13, 0x1.a01a01af67439p-16, 0x1.71ddf87675fa3p-19, 0x1.27e4c7bd9085ep-22,
+                                   0x1.af5e87f18a4b2p-26, 0x1.1f92c96be9f51p-29);
   const Pair square = two_product(r, r);
   const Pair m = fast_two_sum(r, 0.5 * square.hi);
   const Vec<double> cubic = square.hi * r * q;
@@ -83,7 +83,7 @@ CHAINRULE_INLINE Pair one_plus(Pair m) {
 }
 
 CHAINRULE_INLINE Vec<double> exp(Vec<double> x) {
-  const Vec<double> clamped = min(max(x, splat(-746.0)), splat(710.0));
+  const Vec<double> clamped = clamp(x, -746.0, 710.0);
   const ExpPair e = exp_pair(clamped, Vec<double>{});
   return one_plus(e.m).hi * e.power1 * e.power2;
 }
@@ -97,6 +97,6 @@ CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) {
   return fast_two_sum(sum.hi, fma(power, e.m.lo, sum.lo + less_one.lo));
 }
 CHAINRULE_INLINE Vec<double> expm1_negative(Vec<double> x, double factor) {
-  const Pair e = expm1_pair(max(x, splat(-40.0)));
+  const Pair e = expm1_pair(at_least(x, -40.0));
   return fma(splat(factor), e.hi, factor * e.lo);
 }

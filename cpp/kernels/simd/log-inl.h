@@ -21,9 +21,9 @@ CHAINRULE_INLINE ExponentAndFraction split(Vec<double> x) {
 
 /// log(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1], relative error 2^-33.2.
 CHAINRULE_INLINE Vec<double> log1p_over_f(Vec<double> f) {
-  return horner(f, 0x1.0000000026655p+0, -0x1.0000001c64c38p-1, 0x1.5555541cf21b6p-2, -0x1.ffffa6b7f304ep-3, 0x1.999a31bdd61d3p-3,
-                -0x1.55695232ee2a8p-3, 0x1.24912ed3971f9p-3, -0x1.fc5674fb329dcp-4, 0x1.c36d1038055e2p-4, -0x1.bdb1745a74b79p-4,
-                0x1.b7a9328442bb7p-4, -0x1.ea4ba2eaf6fd0p-5);
+  return polynomial(f, 0x1.0000000026655p+0, -0x1.0000001c64c38p-1, 0x1.5555541cf21b6p-2, -0x1.ffffa6b7f304ep-3, 0x1.999a31bdd61d3p-3,
+                    -0x1.55695232ee2a8p-3, 0x1.24912ed3971f9p-3, -0x1.fc5674fb329dcp-4, 0x1.c36d1038055e2p-4, -0x1.bdb1745a74b79p-4,
+                    0x1.b7a9328442bb7p-4, -0x1.ea4ba2eaf6fd0p-5);
 }
 
 /// log(1 + e) + c for 0 <= e <= 1.
@@ -60,8 +60,8 @@ CHAINRULE_INLINE Pair log1p_pair(Vec<double> f) {
   const Vec<double> s = f / (f + 2.0);
   const Vec<double> z = s * s;
   // R / z = (2 atanh(s) - 2 s) / s^3 on 0 <= z <= 0.02944; s R has the error 2^-59.5 of log(1 + f).
-  const Vec<double> r = z * horner(z, 0x1.5555555555592p-1, 0x1.999999997fd9ep-2, 0x1.24924941f331bp-2, 0x1.c71c52074c7dcp-3,
-                                   0x1.74663f6674fccp-3, 0x1.39a1ac761f56cp-3, 0x1.2f060140b4c0ap-3);
+  const Vec<double> r = z * polynomial(z, 0x1.5555555555592p-1, 0x1.999999997fd9ep-2, 0x1.24924941f331bp-2, 0x1.c71c52074c7dcp-3,
+                                       0x1.74663f6674fccp-3, 0x1.39a1ac761f56cp-3, 0x1.2f060140b4c0ap-3);
   const Pair square = two_product(f, f);
   const Vec<double> half = 0.5 * square.hi;
   const Pair head = fast_two_sum(f, -half);

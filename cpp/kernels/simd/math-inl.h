@@ -12,11 +12,18 @@ typedef std::uint32_t FloatBits __attribute__((vector_size(CHAINRULE_VECTOR_BYTE
 // A lambda that must dissolve into the loop around it: called out of line, its vectors would travel through memory.
 #define CHAINRULE_INLINE_LAMBDA __attribute__((always_inline))
 
-/// c[0] + x (c[1] + x (c[2] + ...)).
-CHAINRULE_INLINE Vec<double> horner(Vec<double>, double c) { return splat(c); }
+/// c[0] + s c[2] + s^2 c[4] + ... by Horner's rule.
+CHAINRULE_INLINE Vec<double> every_second(Vec<double>, double c) { return splat(c); }
+CHAINRULE_INLINE Vec<double> every_second(Vec<double>, double c, double) { return splat(c); }
 template <class... Rest>
-CHAINRULE_INLINE Vec<double> horner(Vec<double> x, double c, Rest... rest) {
-  return fma(horner(x, rest...), x, splat(c));
+CHAINRULE_INLINE Vec<double> every_second(Vec<double> s, double c, double, Rest... rest) {
+  return fma(every_second(s, rest...), s, splat(c));
+}
+/// c[0] + x c[1] + x^2 c[2] + ...: even and odd powers in two chains, since one would leave the processor waiting for each fma.
+template <class... Rest>
+CHAINRULE_INLINE Vec<double> polynomial(Vec<double> x, double c, Rest... rest) {
+  const Vec<double> square = x * x;
+  return fma(every_second(square, rest...), x, every_second(square, c, rest...));
 }
 
 CHAINRULE_INLINE Vec<float> abs(Vec<float> v) { return (Vec<float>)((FloatBits)v & 0x7FFFFFFFU); }
@@ -29,17 +36,63 @@ CHAINRULE_INLINE Vec<double> with_sign_of(Vec<double> magnitude, Vec<double> sig
   return (Vec<double>)((Bits)magnitude | ((Bits)sign & 0x8000000000000000U));
 }
 
+/// v, as a value that the compiler does not know: GCC 12 turns `a < b ? b : a` into one instruction, except where it sees a constant.
+template <class V>
+CHAINRULE_INLINE V opaque(V v) {
+#if defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16
+  asm("" : "+v"(v));
+#endif
+  return v;
+}
+// Bounds from below and above; NaN stays.
+template <class V, class T>
+CHAINRULE_INLINE V at_least(V v, T low) {
+  return max(v, opaque(splat(low)));
+}
+template <class V, class T>
+CHAINRULE_INLINE V at_most(V v, T high) {
+  return min(v, opaque(splat(high)));
+}
+template <class V, class T>
+CHAINRULE_INLINE V clamp(V v, T low, T high) {
+  return at_most(at_least(v, low), high);
+}
+
+// A float vector as doubles and back. Where a vector of doubles is wider than 16 bytes, GCC 12 converts it in 16-byte pieces, through the
+// stack, unless told the instruction. (A mask of all lanes: the forms without one read a register that GCC calls uninitialized.)
+CHAINRULE_INLINE DoublePair widened(Vec<float> v) {
+#if defined(__AVX512F__)
+  return {_mm512_maskz_cvtps_pd(0xFF, _mm512_maskz_extractf32x8_ps(0xFF, v, 0)),
+          _mm512_maskz_cvtps_pd(0xFF, _mm512_maskz_extractf32x8_ps(0xFF, v, 1))};
+#elif defined(__AVX2__) && CHAINRULE_VECTOR_BYTES == 32
+  return {_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))};
+#else
+  return to_doubles(v);
+#endif
+}
+CHAINRULE_INLINE Vec<float> narrowed(DoublePair pair) {
+#if defined(__AVX512F__)
+  const __m256 low = _mm512_maskz_cvtpd_ps(0xFF, pair.low);
+  const __m256 high = _mm512_maskz_cvtpd_ps(0xFF, pair.high);
+  return __builtin_shufflevector((HalfVec)low, (HalfVec)high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__AVX2__) && CHAINRULE_VECTOR_BYTES == 32
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(pair.low)), _mm256_cvtpd_ps(pair.high), 1);
+#else
+  return to_floats(pair);
+#endif
+}
+
 /// f of each lane, f taking and giving doubles; the only rounding to float is here.
 template <class F>
 CHAINRULE_INLINE Vec<float> in_doubles(Vec<float> v, F f) {
-  const DoublePair x = to_doubles(v);
-  return to_floats({f(x.low), f(x.high)});
+  const DoublePair x = widened(v);
+  return narrowed({f(x.low), f(x.high)});
 }
 
 /// max(v, 0), one instruction: NaN stays NaN and -0 stays -0.
 template <class V>
 CHAINRULE_INLINE V relu(V v) {
-  return max(v, V{});
+  return max(v, opaque(V{}));
 }
 /// g where saved > 0, else +0: the derivative at 0 is 0. `saved` may be relu's x or y.
 template <class V>

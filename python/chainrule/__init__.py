@@ -1,0 +1,57 @@
+"""chainrule: dense neural networks on CPUs, fast at every size, with the same bits every time.
+
+Examples
+--------
+>>> import numpy as np
+>>> import chainrule as cr
+>>> x = np.random.default_rng(0).normal(size=(100, 2))
+>>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+>>> model = cr.Sequential([cr.Dense(16, "tanh"), cr.Dense(2)])
+>>> history = model.fit(x, y, epochs=200, loss="cross_entropy", optimizer=cr.Adam(0.01), verbose=0)
+>>> model.evaluate(x, y, metrics=["accuracy"])["accuracy"] > 0.95
+True
+"""
+
+from chainrule import activations, callbacks, initializers, losses, metrics, optimizers
+from chainrule._core import __version__
+from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
+from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
+from chainrule.history import History
+from chainrule.info import info
+from chainrule.layers import Activation, Dense, Dropout, Input, Layer
+from chainrule.model import Sequential
+from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
+from chainrule.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "SGD",
+    "Activation",
+    "Adam",
+    "AdamW",
+    "CSVLogger",
+    "Callback",
+    "ChainruleError",
+    "CorruptFileError",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "History",
+    "Input",
+    "LambdaCallback",
+    "Layer",
+    "Optimizer",
+    "ReduceLROnPlateau",
+    "Sequential",
+    "TerminateOnNaN",
+    "TrainingDiverged",
+    "__version__",
+    "activations",
+    "callbacks",
+    "get_num_threads",
+    "info",
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "set_num_threads",
+]

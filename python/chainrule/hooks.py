@@ -1,0 +1,51 @@
+"""The callbacks of one fit, called only where they have something to say."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from chainrule.callbacks import Callback, TerminateOnNaN
+from chainrule.errors import TrainingDiverged
+
+if TYPE_CHECKING:
+    from chainrule.model import Sequential
+
+
+class CallbackList:
+    """The callbacks of one fit, and which of their methods are worth calling."""
+
+    def __init__(self, callbacks: Any) -> None:
+        given = [callbacks] if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable) else list(callbacks)
+        for callback in given:
+            if isinstance(callback, type) or not callable(getattr(callback, "set_model", None)):
+                raise TypeError(f"fit: expected callbacks as instances of Callback, got {callback!r}")
+        self._callbacks: list[Callback] = given
+
+    def start(self, model: "Sequential", params: dict[str, Any]) -> None:
+        """Introduce model and parameters."""
+        for callback in self._callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+
+    def wants(self, *methods: str) -> bool:
+        """Say whether any callback overrides one of these methods."""
+        return any(bool(self._overriding(method)) for method in methods)
+
+    def call(self, method: str, *arguments: Any) -> None:
+        """Call a method of all callbacks that override it."""
+        for callback in self._overriding(method):
+            getattr(callback, method)(*arguments)
+
+    def forgives(self, error: TrainingDiverged) -> bool:
+        """Say whether a callback takes this error for a normal end."""
+        takers = [callback for callback in self._callbacks if isinstance(callback, TerminateOnNaN)]
+        for callback in takers:
+            callback.on_training_diverged(error)
+        return bool(takers)
+
+    def _overriding(self, method: str) -> list[Callback]:
+        base = getattr(Callback, method)
+        return [
+            callback
+            for callback in self._callbacks
+            if hasattr(callback, method) and getattr(getattr(callback, method), "__func__", None) is not base
+        ]

@@ -1,0 +1,247 @@
+"""Layers: descriptions of what a network does to rows. They hold no numbers; a model makes its parameters from them.
+
+Examples
+--------
+>>> import chainrule as cr
+>>> cr.Sequential([cr.Input(64), cr.Dense(32, "relu"), cr.Dropout(0.1), cr.Dense(10)])
+Sequential([Dense(32, 'relu'), Dropout(0.1), Dense(10)], dtype='float32', 64 -> 10, 2,410 parameters)
+"""
+
+from typing import NamedTuple
+
+from chainrule import activations, validation
+from chainrule._core import Graph
+from chainrule.initializers import Initializer, initializer
+
+__all__ = ["Activation", "Dense", "Dropout", "Input", "Layer"]
+
+
+class Place(NamedTuple):
+    """Where a layer stands while a graph is built: its position, the name of its nodes, the prefix of its parameters."""
+
+    position: int
+    label: str
+    prefix: str
+
+
+class ParameterSpec(NamedTuple):
+    """One parameter: its name after the layer's prefix, its shape, its initial values."""
+
+    name: str
+    shape: tuple[int, ...]
+    initial: Initializer
+
+
+class Layer:
+    """Base of the layers.
+
+    Parameters
+    ----------
+    name : str, optional
+        Names the layer's parameters ("hidden.kernel" instead of "0.kernel") and its steps in plans and errors.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"{type(self).__name__}: expected name as a string, got {name!r}")
+            if not name.isidentifier():
+                raise ValueError(f"{type(self).__name__}: expected name to be a word such as 'hidden_1', got {name!r}")
+        self.name = name
+
+    def outputs(self, features: int) -> int:
+        """Return the number of columns that come out when `features` come in."""
+        return features
+
+    def parameters(self, features: int) -> tuple[ParameterSpec, ...]:
+        """Return the parameters that the layer needs for `features` columns."""
+        return ()
+
+    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+        """Add the layer's operations on `node` to the graph and return the last one."""
+        raise NotImplementedError
+
+    def _arguments(self) -> list[str]:
+        return []
+
+    def __repr__(self) -> str:
+        named = [] if self.name is None else [f"name={self.name!r}"]
+        return f"{type(self).__name__}({', '.join(self._arguments() + named)})"
+
+
+class Input:
+    """The width of a model's input, given first in `Sequential` so that the parameters exist before the first fit.
+
+    Parameters
+    ----------
+    features : int
+        Columns of x.
+    scale : float, default 1.0
+        x is multiplied by it while a batch is gathered: 1 / 255 feeds uint8 pictures to a model without copying them.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.Input(784)
+    Input(784)
+    """
+
+    def __init__(self, features: int, *, scale: float = 1.0) -> None:
+        self.features = validation.integer(features, "Input", "features", 1)
+        self.scale = validation.real(scale, "Input", "scale")
+
+    def __repr__(self) -> str:
+        return f"Input({self.features})" if self.scale == 1 else f"Input({self.features}, scale={self.scale!r})"
+
+
+class Dense(Layer):
+    """Fully connected layer, y = f(x W + b), with W of shape (in, units) and b of shape (units,).
+
+    Parameters
+    ----------
+    units : int
+        Columns of y.
+    activation : str or class or ActivationFunction, optional
+        f; None is the identity. See `chainrule.activations`.
+    use_bias : bool, default True
+        Whether there is a b.
+    kernel_init, bias_init : str or Initializer or array or callable, default "glorot_uniform" and "zeros"
+        Initial values. See `chainrule.initializers`.
+    name : str, optional
+        See `Layer`.
+
+    Raises
+    ------
+    ValueError
+        For fewer than one unit or an unknown name.
+
+    Notes
+    -----
+    Input (rows, in), output (rows, units), parameters "<layer>.kernel" and "<layer>.bias". Gradients for a batch with cotangent G of
+    z = x W + b: x^T G for W, the column sums of G for b, G W^T for x.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Input(3), cr.Dense(4, "tanh"), cr.Dense(1)])
+    >>> {name: value.shape for name, value in model.parameters().items()}
+    {'0.kernel': (3, 4), '0.bias': (4,), '1.kernel': (4, 1), '1.bias': (1,)}
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: object = None,
+        use_bias: bool = True,
+        kernel_init: object = "glorot_uniform",
+        bias_init: object = "zeros",
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.units = validation.integer(units, "Dense", "units", 1)
+        self.activation = activations.activation(activation)
+        self.use_bias = validation.flag(use_bias, "Dense", "use_bias")
+        self.kernel_init = initializer(kernel_init)
+        self.bias_init = initializer(bias_init)
+
+    def outputs(self, features: int) -> int:
+        """Return `units`."""
+        return self.units
+
+    def parameters(self, features: int) -> tuple[ParameterSpec, ...]:
+        """Return kernel and bias."""
+        kernel = ParameterSpec("kernel", (features, self.units), self.kernel_init)
+        return (kernel, ParameterSpec("bias", (self.units,), self.bias_init)) if self.use_bias else (kernel,)
+
+    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+        """Add product, bias and activation."""
+        kernel = graph.parameter(f"{place.prefix}.kernel", (graph.shape(node)[1], self.units))
+        node = graph.apply("matmul", [node, kernel], name=place.label)
+        if self.use_bias:
+            bias = graph.parameter(f"{place.prefix}.bias", (self.units,))
+            node = graph.apply("add", [node, bias], name=place.label)
+        return _activate(graph, node, self.activation, place)
+
+    def _arguments(self) -> list[str]:
+        arguments = [str(self.units)]
+        if not isinstance(self.activation, activations.Linear):
+            arguments.append(_short(self.activation))
+        return arguments if self.use_bias else [*arguments, "use_bias=False"]
+
+
+class Activation(Layer):
+    """An activation function as a layer of its own: y = f(x).
+
+    Parameters
+    ----------
+    function : str or class or ActivationFunction
+        See `chainrule.activations`.
+    name : str, optional
+        See `Layer`.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.Activation("gelu")
+    Activation('gelu')
+    """
+
+    def __init__(self, function: object, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.activation = activations.activation(function)
+
+    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+        """Add the function."""
+        return _activate(graph, node, self.activation, place)
+
+    def _arguments(self) -> list[str]:
+        return [_short(self.activation)]
+
+
+class Dropout(Layer):
+    """While training, zeroes each element with probability p and multiplies the others by 1 / (1 - p); else the identity.
+
+    Parameters
+    ----------
+    p : float
+        In [0, 1).
+    name : str, optional
+        See `Layer`.
+
+    Notes
+    -----
+    Srivastava et al. 2014, in the inverted form. The masks are drawn from the counter-based generator, keyed by seed, step, layer and
+    element.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.Dropout(0.2)
+    Dropout(0.2)
+    """
+
+    def __init__(self, p: float, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.p = validation.real(p, "Dropout", "p", least=0, below=1)
+
+    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+        """Add the mask and the product with it, in a training graph."""
+        if not training or self.p == 0:
+            return node
+        mask = graph.apply("dropout_mask", [node], alpha=self.p, key=place.position, name=place.label)
+        return graph.apply("multiply", [node, mask], name=place.label)
+
+    def _arguments(self) -> list[str]:
+        return [f"{self.p:g}"]
+
+
+def _activate(graph: Graph, node: int, function: activations.ActivationFunction, place: Place) -> int:
+    if isinstance(function, activations.Linear):
+        return node
+    return graph.apply(function.name, [node], alpha=function.alpha, name=place.label)
+
+
+def _short(function: activations.ActivationFunction) -> str:
+    """Return the name where it says everything, else the whole description."""
+    return repr(function.name) if function == activations.activation(function.name) else repr(function)

@@ -1,0 +1,89 @@
+"""Targets and weights, checked against the loss and the number of outputs."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule import _core, validation
+from chainrule.losses import BinaryCrossEntropy, Loss
+from chainrule.validation import Array
+
+
+class Targets(NamedTuple):
+    """Class indices of shape (rows,) where `labels`, else values of shape (rows, outputs)."""
+
+    values: Array
+    labels: bool
+
+
+def targets(y: object, operation: str, name: str, loss: Loss, outputs: int, rows: int) -> Targets:
+    """Check y: integers of shape (rows,) are classes to a loss that takes them; everything else is values."""
+    array = validation.numeric(y, operation, name)
+    if array.ndim == 0 or array.shape[0] != rows:
+        raise ValueError(f"{operation}: expected {name} with {rows} rows, as many as x has, got shape {array.shape}")
+    if loss.takes_labels and (array.ndim == 1 or (array.shape[1:] == (1,) and outputs > 1)):
+        return Targets(_labels(array.reshape(rows), operation, name, loss, outputs), labels=True)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, None]
+    if array.shape != (rows, outputs):
+        hint = ""
+        if array.ndim == 1 and not validation.is_float(array):
+            hint = "; for class labels use the loss 'cross_entropy'"
+        raise ValueError(
+            f"{operation}: expected {name} of shape ({rows}, {outputs}) for {loss.name}, got shape {array.shape}{hint}"
+        )
+    validation.require_finite(array, operation, name)
+    if isinstance(loss, BinaryCrossEntropy) and rows > 0 and (array.min() < 0 or array.max() > 1):
+        raise ValueError(f"{operation}: expected {name} from 0 to 1 for {loss.name}, got {array.min():g} to {array.max():g}")
+    return Targets(array, labels=False)
+
+
+def _labels(array: Array, operation: str, name: str, loss: Loss, outputs: int) -> Array:
+    if validation.is_float(array):
+        raise TypeError(
+            f"{operation}: expected {name} as integer labels (rows,) or values (rows, {outputs}) for {loss.name}, "
+            f"got {array.dtype} of shape {array.shape}; convert labels with {name}.astype(int)"
+        )
+    if array.shape[0] > 0:
+        least, most = _core.label_range(array)
+        if least < 0 or most >= outputs:
+            bad = least if least < 0 else most
+            row = int(np.argmax(array == bad))
+            raise ValueError(f"{operation}: expected labels from 0 to {outputs - 1} in {name}, got {bad} at row {row}")
+    return array
+
+
+def weights(sample_weight: object, operation: str, name: str, rows: int) -> Array | None:
+    """Check sample weights: shape (rows,), finite, not negative."""
+    if sample_weight is None:
+        return None
+    array = validation.numeric(sample_weight, operation, name)
+    if array.shape != (rows,):
+        raise ValueError(f"{operation}: expected {name} of shape ({rows},), got shape {array.shape}")
+    validation.require_finite(array, operation, name)
+    if rows > 0 and array.min() < 0:
+        raise ValueError(f"{operation}: expected {name} of at least 0, got {array.min():g} at row {int(array.argmin())}")
+    if rows > 0 and not array.any():
+        raise ValueError(f"{operation}: expected {name} with a positive sum, got 0")
+    return array
+
+
+def with_class_weight(class_weight: object, y: Targets, sample_weight: Array | None) -> Array | None:
+    """Multiply the weights of the rows by those of their classes; a class that is not named counts 1."""
+    if class_weight is None:
+        return sample_weight
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"fit: expected class_weight as a dict from class to weight, got {class_weight!r}")
+    classes = _classes(y)
+    factors = np.ones(len(classes))
+    for label, weight in class_weight.items():
+        index = validation.integer(label, "fit", "a class of class_weight", 0)
+        factors[classes == index] = validation.real(weight, "fit", f"class_weight[{index}]", least=0)
+    return factors if sample_weight is None else factors * sample_weight
+
+
+def _classes(y: Targets) -> Any:
+    if y.labels:
+        return y.values
+    return y.values[:, 0] if y.values.shape[1] == 1 else y.values.argmax(axis=1)

@@ -1,0 +1,83 @@
+"""The loop of `fit` around the native trainer: it gives the trainer as much to do at once as callbacks and progress display allow."""
+
+from typing import TYPE_CHECKING
+
+from chainrule.errors import TrainingDiverged
+from chainrule.history import History
+from chainrule.hooks import CallbackList
+from chainrule.progress import Progress
+from chainrule.sessions import Session
+
+if TYPE_CHECKING:
+    from chainrule.model import Sequential
+
+
+class FitLoop:
+    """One call of fit, after everything is checked and bound."""
+
+    def __init__(
+        self, model: "Sequential", session: Session, epochs: int, callbacks: CallbackList, progress: Progress, history: History
+    ) -> None:
+        self._model = model
+        self._trainer = session.trainer
+        self._optimizer = session.choice.optimizer
+        self._epochs = epochs
+        self._callbacks = callbacks
+        self._progress = progress
+        self._history = history
+        self._first = session.trainer.epoch
+        self._done = 0
+
+    def run(self) -> None:
+        """Train until the last epoch, or until somebody sets `model.stop_training`."""
+        self._callbacks.call("on_train_begin", {})
+        steps = self._callbacks.wants("on_train_batch_begin", "on_train_batch_end")
+        stop_each_epoch = steps or self._callbacks.wants("on_epoch_begin", "on_epoch_end")
+        try:
+            while self._done < self._epochs and not self._model.stop_training:
+                if stop_each_epoch:
+                    self._one_epoch(steps)
+                else:
+                    self._advance(self._progress.next_stop(self._done))
+        except TrainingDiverged as error:
+            self._collect()
+            if not self._callbacks.forgives(error):
+                raise
+        except BaseException:
+            self._collect()
+            raise
+        self._callbacks.call("on_train_end", self._history.last())
+
+    def _one_epoch(self, steps: bool) -> None:
+        epoch = self._done
+        self._callbacks.call("on_epoch_begin", epoch, {})
+        if steps:
+            for step in range(self._trainer.steps_per_epoch):
+                self._one_step(epoch, step)
+                if self._model.stop_training and self._done == epoch:
+                    return  # half an epoch has no place in the history
+        else:
+            self._advance(epoch + 1)
+        if self._done > epoch:
+            self._callbacks.call("on_epoch_end", epoch, self._history.last())
+
+    def _one_step(self, epoch: int, step: int) -> None:
+        self._callbacks.call("on_train_batch_begin", step, {})
+        last = step + 1 == self._trainer.steps_per_epoch
+        self._advance(epoch + 1, 0 if last else step + 1)
+        logs = self._history.last() if last else self._trainer.running()
+        self._callbacks.call("on_train_batch_end", step, logs)
+
+    def _advance(self, until_epoch: int, until_step: int = 0) -> None:
+        """Train natively until `until_epoch` epochs are done, or `until_step` steps of the one under way."""
+        reason = "time"
+        while reason == "time" and not self._model.stop_training:
+            self._trainer.lr = self._optimizer.lr
+            reason = self._trainer.run(self._first + until_epoch, until_step, self._progress.slice_seconds)
+            self._collect()
+            self._progress.update(self._done, self._trainer.step, self._history.last(), self._trainer.running)
+
+    def _collect(self) -> None:
+        if self._trainer.epoch > self._first + self._done:
+            self._history.extend(self._trainer.history(self._done))
+            self._done = self._trainer.epoch - self._first

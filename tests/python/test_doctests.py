@@ -1,0 +1,28 @@
+"""The examples in the documentation run."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import chainrule
+
+MODULES = [name for _, name, _ in pkgutil.iter_modules(chainrule.__path__) if name not in ("_core", "__main__")]
+
+
+@pytest.mark.parametrize("name", ["chainrule", *[f"chainrule.{name}" for name in MODULES]])
+def test_examples(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+def test_there_are_examples():
+    finder = doctest.DocTestFinder()
+    examples = sum(
+        len(test.examples)
+        for name in MODULES
+        for test in finder.find(importlib.import_module(f"chainrule.{name}"))
+        if test.examples
+    )
+    assert examples > 50

@@ -1,0 +1,124 @@
+"""The examples keep their claims; those on data of one's own run here on small made-up files, for the path through the code."""
+
+import csv
+import gzip
+import importlib.util
+import struct
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_A6_xor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("xor").main([]) == 0
+    assert "4 of 4 right" in capsys.readouterr().out
+
+
+def test_A7_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
+    fizzbuzz = example("fizzbuzz")
+    answers = fizzbuzz.classify(np.arange(1, 16)).tolist()
+    assert answers == [0, 0, 1, 0, 2, 1, 0, 0, 1, 2, 0, 1, 0, 0, 3]
+    assert fizzbuzz.encode(np.array([1, 1023, 512])).sum(axis=1).tolist() == [1, 10, 1]
+    assert fizzbuzz.main([]) == 0
+    assert "of 100 right" in capsys.readouterr().out
+
+
+def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
+    raw = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """IDX files of 10 patterns with noise: the training part gzipped, the test part not."""
+    random = np.random.default_rng(0)
+    patterns = random.integers(0, 200, (10, 28, 28))
+    for part, rows, suffix in (("train", 600, ".gz"), ("t10k", 100, "")):
+        labels = (np.arange(rows) % 10).astype(np.uint8)
+        images = (patterns[labels] + random.integers(0, 56, (rows, 28, 28))).astype(np.uint8)
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte{suffix}", images)
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte{suffix}", labels)
+    return tmp_path
+
+
+def test_mnist(digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mnist = example("mnist")
+    assert mnist.main(["--data", str(digits), "--epochs", "3"]) == 0
+    assert "s per epoch" in capsys.readouterr().out
+    assert mnist.main(["--data", str(digits), "--epochs", "1", "--claim", "1.1"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected an IDX file"),
+        (b"\x00\x00\x0d\x01\x00\x00\x00\x01\x00", "expected an IDX file"),
+        (b"\x00\x00\x08\x03\x00\x00\x00\x01", "expected 3 sizes"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x02\x00", "expected 2 bytes"),
+        (b"\x00\x00\x08\x01\xff\xff\xff\xff\x00", "expected 4294967295 bytes"),
+    ],
+)
+def test_mnist_refuses_what_is_not_idx(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        example("mnist").read_idx(path)
+
+
+def test_mnist_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
+        example("mnist").main(["--data", str(tmp_path)])
+
+
+def test_california(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    numeric = [
+        "longitude",
+        "latitude",
+        "housing_median_age",
+        "total_rooms",
+        "total_bedrooms",
+        "population",
+        "households",
+        "median_income",
+    ]
+    path = tmp_path / "housing.csv.gz"
+    with gzip.open(path, "wt", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*numeric, "median_house_value", "ocean_proximity"])
+        for row in range(500):
+            values = random.uniform(1, 10, len(numeric))
+            cells = [f"{value:.3f}" for value in values]
+            if row % 50 == 0:
+                cells[4] = ""
+            place = ("INLAND", "NEAR BAY")[row % 2]
+            writer.writerow([*cells, f"{20_000 * values[7] + 50_000 * (row % 2):.1f}", place])
+    california = example("california")
+    features, target = california.load(path)
+    assert features.shape == (500, 10)
+    assert np.isnan(features).sum() == 10
+    assert set(features[:, 8:].sum(axis=1)) == {1.0}
+    assert target.shape == (500, 1)
+    assert california.main(["--data", str(path)]) == 0
+    assert "test R2" in capsys.readouterr().out
+
+
+def test_california_refuses_another_table(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"expected columns .* got a, b"):
+        example("california").load(path)

@@ -1,0 +1,78 @@
+"""The same training in PyTorch, step by step; collected where PyTorch is installed.
+
+Bounds as in test_training_numpy.py: both sides round at 1e-16 (float64) or 6e-8 (float32) per operation.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+import chainrule as cr
+
+BOUND = {"float64": 1e-11, "float32": 3e-5}
+
+OPTIMIZERS = {
+    "sgd": (lambda: cr.SGD(0.1), lambda p: torch.optim.SGD(p, 0.1)),
+    "nesterov": (
+        lambda: cr.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+        lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    ),
+    "adam": (lambda: cr.Adam(0.01), lambda p: torch.optim.Adam(p, 0.01)),
+    "adam, decay": (lambda: cr.Adam(0.01, weight_decay=0.05), lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.05)),
+    "adamw": (lambda: cr.AdamW(0.01, weight_decay=0.1), lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1)),
+}
+
+LOSSES = {
+    "mse": ("mse", torch.nn.MSELoss()),
+    "mae": ("mae", torch.nn.L1Loss()),
+    "huber": (cr.losses.Huber(0.5), torch.nn.HuberLoss(delta=0.5)),
+    "cross_entropy": ("cross_entropy", torch.nn.CrossEntropyLoss()),
+    "smoothed": (cr.losses.CrossEntropy(0.1), torch.nn.CrossEntropyLoss(label_smoothing=0.1)),
+    "binary_cross_entropy": ("binary_cross_entropy", torch.nn.BCEWithLogitsLoss()),
+}
+
+
+def pair(dtype):
+    """The same net in both, with PyTorch's initial values."""
+    torch.manual_seed(0)
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(6, 16), torch.nn.GELU(), torch.nn.Linear(16, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4)
+    )
+    theirs = theirs.to(getattr(torch, dtype))
+    ours = cr.Sequential(
+        [cr.Input(6), cr.Dense(16), cr.Activation("gelu"), cr.Dense(8), cr.Activation("tanh"), cr.Dense(4)], dtype=dtype
+    )
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+def test_state_and_forward(rng, dtype):
+    ours, theirs = pair(dtype)
+    state = ours.state_dict()
+    assert list(state) == list(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(state[name], value.numpy())
+    theirs.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    x = rng.normal(size=(50, 6)).astype(dtype)
+    np.testing.assert_allclose(ours.predict(x), theirs(torch.from_numpy(x)).detach().numpy(), rtol=0, atol=BOUND[dtype])
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_steps(rng, loss, optimizer, dtype):
+    ours, theirs = pair(dtype)
+    mine, criterion = LOSSES[loss]
+    how, other = OPTIMIZERS[optimizer][0](), OPTIMIZERS[optimizer][1](theirs.parameters())
+    for _ in range(12):
+        x = rng.normal(size=(21, 6)).astype(dtype)
+        y = rng.integers(0, 4, 21) if "CrossEntropyLoss" in repr(criterion) else rng.uniform(size=(21, 4)).astype(dtype)
+        got = ours.train_on_batch(x, y, loss=mine, optimizer=how)["loss"]
+        other.zero_grad()
+        value = criterion(theirs(torch.from_numpy(x)), torch.from_numpy(y))
+        value.backward()
+        other.step()
+        assert got == pytest.approx(value.item(), abs=BOUND[dtype])
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name], value.numpy(), rtol=0, atol=BOUND[dtype])
