@@ -236,7 +236,7 @@ void test_finite(const Tables& tables) {
     for (const T smoothing : {T{0}, T(0.1)}) {
       Matrix<T> x(1, kColumns, 0);
       Matrix<T> t(1, kColumns, 0);
-      for (std::size_t j = 0; j < kColumns; ++j) x(0, j) = scale * static_cast<T>(j % 3) - scale;
+      for (std::size_t j = 0; j < kColumns; ++j) x(0, j) = scale * (static_cast<T>(j % 3) - 1);
       t(0, 4) = 1;
       const std::int32_t label = 0;  // the least likely
       const T seed = 1;

@@ -48,7 +48,6 @@ def test_demo_gives_the_same_weights_again() -> None:
 
 
 def test_demo_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("matplotlib")
     path = tmp_path / "picture.png"
     assert cli.main(["demo", "--epochs", "2", "--output", str(path)]) == 0
     assert path.read_bytes().startswith(b"\x89PNG")

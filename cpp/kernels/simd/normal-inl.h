@@ -72,7 +72,7 @@ CHAINRULE_INLINE Vec<double> gelu(Vec<double> x) {
   const auto negative = v < 0.0;
   const Pair phi = {negative ? tail.hi : upper.hi, negative ? tail.lo : upper.lo};
   const Vec<double> y = fma(v, phi.hi, v * phi.lo) * (negative ? parts.bell.power2 : splat(1.0));
-  return x > 40.0 ? x : y;
+  return x > 40.0 ? x : with_sign_of(y, x);  // at -0 the sum of its two zeros is +0
 }
 
 CHAINRULE_INLINE Vec<double> gelu_derivative(Vec<double> x) {

@@ -142,5 +142,5 @@ CHAINRULE_INLINE Vec<double> mish(Vec<double> x) {
   const Pair e = scale(one_plus(parts.m), parts.power1);
   const Pair q = multiply(e, add(splat(2.0), scale(e, parts.power2)));  // still to be multiplied by power2
   const Pair y = divide(q, add(splat(2.0), scale(q, parts.power2)));
-  return x > 40.0 ? x : fma(v, y.hi, v * y.lo) * parts.power2;
+  return x > 40.0 ? x : with_sign_of(fma(v, y.hi, v * y.lo) * parts.power2, x);  // at -0 the sum of its two zeros is +0
 }
