@@ -12,15 +12,15 @@
 namespace chainrule {
 namespace {
 
-// Spinning costs nothing while every member has a CPU (a step's barriers are microseconds apart); past about 20 us of pauses a member
-// has lost its CPU, and sleeping lets it have ours.
+// Spinning costs nothing while every member has a CPU (a step's barriers are microseconds apart); past about 20 us of pauses a
+// member has lost its CPU, and sleeping lets it have ours.
 constexpr int kSpins = 4000;
 
 std::atomic<bool> g_forked{false};
 
 // libgomp keeps its pool in the thread that opened a region. After fork() that pool's threads are gone, and a region opened by the
 // surviving thread waits for them for ever; one opened by a thread born in the child makes a pool of its own.
-const int g_fork_handler = pthread_atfork(nullptr, nullptr, [] { g_forked.store(true, std::memory_order_relaxed); });
+const int kForkHandler = pthread_atfork(nullptr, nullptr, [] { g_forked.store(true, std::memory_order_relaxed); });
 
 inline void pause() noexcept {
 #if defined(__x86_64__)

@@ -44,7 +44,7 @@ class Tensor {
   /// The same elements under another shape of the same size.
   [[nodiscard]] Tensor reshaped(Shape shape) const;
 
-  [[nodiscard]] void* raw() const noexcept { return storage_ ? storage_->data() : nullptr; }
+  [[nodiscard]] void* raw() const noexcept { return defined() ? storage_->data() : nullptr; }
   /// The elements as T; TypeError where the tensor holds another type.
   template <class T>
   [[nodiscard]] T* data() const {

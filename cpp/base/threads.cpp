@@ -91,11 +91,11 @@ int cgroup_cpu_limit(const std::string& root, const std::string& membership) {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool v2 = controllers.empty();
     if (!v2 && !has_controller(controllers, "cpu")) continue;
-    const std::string mount = v2 ? root : root + "/" + controllers;
+    const std::string mount = v2 ? root : text(root, '/', controllers);
     std::string path = line.substr(second + 1);
     // A container may see its own group as the mount's root, so the path need not exist below it: a missing file is no limit.
     for (;;) {
-      const int limit = limit_of(mount + path, v2);
+      const int limit = limit_of(text(mount, path), v2);
       if (limit > 0) least = least == 0 ? limit : std::min(least, limit);
       const std::size_t slash = path.find_last_of('/');
       if (path.empty() || slash == std::string::npos) break;

@@ -18,10 +18,11 @@ struct ThreadLimits {
 [[nodiscard]] ThreadLimits thread_limits();
 /// What a parallel region may use now.
 [[nodiscard]] int max_threads();
-/// The number of threads for work of this size: a second one pays from 150 to 300 kFLOP on (Zen 3, 2 cores; a barrier costs 70 to 100 ns and
-/// the start of a region 700 ns), up to max_threads.
+/// The number of threads for work of this size: a second one pays from 150 to 300 kFLOP on (Zen 3, 2 cores; a barrier costs 70 to
+/// 100 ns and the start of a region 700 ns), up to max_threads.
 [[nodiscard]] int threads_for(double flops);
-/// Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests of other team sizes than this machine's.
+/// Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests of other team sizes than this
+/// machine's.
 void override_threads(int count);
 /// 0 takes the choice back; std::invalid_argument below 0 or above 1024.
 void set_num_threads(int count);

@@ -9,8 +9,8 @@
 
 namespace chainrule::bind {
 
-/// A view of an array of one or two dimensions; TypeError for an element type that batches do not take (or foreign byte order), ValueError
-/// for another number of dimensions. `what` names the array in the text. The caller keeps the array alive.
+/// A view of an array of one or two dimensions; TypeError for an element type that batches do not take (or foreign byte order),
+/// ValueError for another number of dimensions. `what` names the array in the text. The caller keeps the array alive.
 [[nodiscard]] train::ArrayView view_of(const pybind11::array& array, const char* what);
 
 }  // namespace chainrule::bind

@@ -24,8 +24,7 @@ DType tensor_type(const py::array& array, const std::string& what) {
   for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
     if (array.dtype().equal(numpy_type(dtype))) return dtype;
   }
-  throw TypeError(
-      text(what, ": expected an array of float32, float64 or int64, got ", py::str(array.dtype()).cast<std::string>()));
+  throw TypeError(text(what, ": expected an array of float32, float64 or int64, got ", py::str(array.dtype()).cast<std::string>()));
 }
 
 }  // namespace

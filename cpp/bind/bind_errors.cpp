@@ -29,9 +29,11 @@ void raise_diverged(const TrainingDiverged& error) {
 
 void bind_errors(py::module_& module) {
   g_error = new_exception(module, "ChainruleError", PyExc_RuntimeError, "The base of chainrule's own errors.");
-  g_diverged = new_exception(module, "TrainingDiverged", g_error,
-                             "The loss became NaN or infinite; `step` and `layer` say where. The model keeps the parameters from before that step.");
-  new_exception(module, "CorruptFileError", g_error, "A file that is not what it should be: truncated, altered, or of another kind.");
+  g_diverged = new_exception(
+      module, "TrainingDiverged", g_error,
+      "The loss became NaN or infinite; `step` and `layer` say where. The model keeps the parameters from before that step.");
+  new_exception(module, "CorruptFileError", g_error,
+                "A file that is not what it should be: truncated, altered, or of another kind.");
   py::register_exception_translator([](std::exception_ptr error) {
     try {
       std::rethrow_exception(error);

@@ -63,7 +63,8 @@ class PyTrainer {
             double scale, const std::optional<Validation>& validation) {
     const Dataset data = dataset(x, y, weight, scale, labels_);
     std::optional<Dataset> held_out;
-    if (validation) held_out = dataset(std::get<0>(*validation), std::get<1>(*validation), std::get<2>(*validation), scale, labels_);
+    if (validation)
+      held_out = dataset(std::get<0>(*validation), std::get<1>(*validation), std::get<2>(*validation), scale, labels_);
     {
       const py::gil_scoped_release release;
       trainer_->bind(data, batch_size, shuffle, held_out);
@@ -129,8 +130,8 @@ class PyTrainer {
   py::dict running() const { return named(trainer_->running()); }
 
  private:
-  // In the main thread Python's handler runs here and raises what it likes, or nothing. In another one it never runs: the thread stops
-  // where the handler is the one that raises KeyboardInterrupt.
+  // In the main thread Python's handler runs here and raises what it likes, or nothing. In another one it never runs: the thread
+  // stops where the handler is the one that raises KeyboardInterrupt.
   static void raise_interrupt() {
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     const py::module_ signal = py::module_::import("signal");
@@ -191,37 +192,44 @@ void set_parameters(Network& network, const std::map<std::string, py::array>& va
 }  // namespace
 
 void bind_training(py::module_& module) {
-  py::class_<Network, std::shared_ptr<Network>>(module, "Network", py::is_final(), "The parameters of a model, in panels, and its prediction plan.")
+  py::class_<Network, std::shared_ptr<Network>>(module, "Network", py::is_final(),
+                                                "The parameters of a model, in panels, and its prediction plan.")
       .def(py::init([](const graph::Graph& graph, graph::NodeId input, graph::NodeId output) {
              return std::shared_ptr<Network>(Network::make(graph, input, output));
            }),
            py::arg("graph"), py::arg("input"), py::arg("output"))
       .def_property_readonly("parameter_names", &Network::parameter_names)
-      .def("parameter", [](Network& network, const std::string& name) { return array_from(network.parameter(name)); }, py::arg("name"))
+      .def(
+          "parameter", [](Network& network, const std::string& name) { return array_from(network.parameter(name)); },
+          py::arg("name"))
       .def("set_parameters", &set_parameters, py::arg("values"))
       .def("predict", &predict, py::arg("x"), py::arg("scale") = 1.0)
       .def("explain", &Network::explain);
 
-  py::class_<PyTrainer>(module, "Trainer", py::is_final(), "One loss, one optimizer with its state, and the training plan of a network.")
+  py::class_<PyTrainer>(module, "Trainer", py::is_final(),
+                        "One loss, one optimizer with its state, and the training plan of a network.")
       .def(py::init<std::shared_ptr<Network>, const graph::Graph&, graph::NodeId, graph::NodeId, const std::string&, double, bool,
                     const std::string&, const std::map<std::string, double>&, std::vector<std::string>, double, std::uint64_t>(),
-           py::arg("network"), py::arg("graph"), py::arg("input"), py::arg("output"), py::kw_only(), py::arg("loss"), py::arg("alpha"),
-           py::arg("labels"), py::arg("optimizer"), py::arg("settings"), py::arg("metrics"), py::arg("threshold"), py::arg("seed"))
+           py::arg("network"), py::arg("graph"), py::arg("input"), py::arg("output"), py::kw_only(), py::arg("loss"),
+           py::arg("alpha"), py::arg("labels"), py::arg("optimizer"), py::arg("settings"), py::arg("metrics"), py::arg("threshold"),
+           py::arg("seed"))
       .def_property(
-          "lr", [](const PyTrainer& self) { return self.trainer().lr(); }, [](PyTrainer& self, double lr) { self.trainer().set_lr(lr); })
+          "lr", [](const PyTrainer& self) { return self.trainer().lr(); },
+          [](PyTrainer& self, double lr) { self.trainer().set_lr(lr); })
       .def_property_readonly("epoch", [](const PyTrainer& self) { return self.trainer().epoch(); })
       .def_property_readonly("step", [](const PyTrainer& self) { return self.trainer().step(); })
       .def_property_readonly("steps_per_epoch", [](const PyTrainer& self) { return self.trainer().steps_per_epoch(); })
       .def_property_readonly("iterations", [](const PyTrainer& self) { return self.trainer().iterations(); })
-      .def("bind", &PyTrainer::bind, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::kw_only(), py::arg("batch_size"),
-           py::arg("shuffle"), py::arg("scale") = 1.0, py::arg("validation") = std::nullopt)
+      .def("bind", &PyTrainer::bind, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::kw_only(),
+           py::arg("batch_size"), py::arg("shuffle"), py::arg("scale") = 1.0, py::arg("validation") = std::nullopt)
       .def("unbind", &PyTrainer::unbind)
       .def("run", &PyTrainer::run, py::arg("until_epoch"), py::arg("until_step"), py::arg("seconds"))
       .def("history", &PyTrainer::history, py::arg("first") = 0)
       .def("running", &PyTrainer::running)
       .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true),
            py::arg("scale") = 1.0)
-      .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("scale") = 1.0)
+      .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true),
+           py::arg("scale") = 1.0)
       .def("explain", [](PyTrainer& self) { return self.trainer().explain(); });
 }
 

@@ -22,7 +22,9 @@ void count_interrupt(int number, siginfo_t* info, void* context) {
   }
 }
 
-bool is_ours(const struct sigaction& action) { return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == count_interrupt; }
+bool is_ours(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == count_interrupt;
+}
 
 void install() {
   struct sigaction current = {};

@@ -1,5 +1,5 @@
-// Ctrl-C while a native loop runs: a handler that counts interrupts and then calls the one that was there (Python's own), for as long as
-// at least one loop runs, in whatever thread.
+// Ctrl-C while a native loop runs: a handler that counts interrupts and then calls the one that was there (Python's own), for as
+// long as at least one loop runs, in whatever thread.
 #pragma once
 
 #include "train/trainer.h"

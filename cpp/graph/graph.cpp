@@ -94,8 +94,7 @@ NodeId Graph::constant(Tensor value) {
 
 NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes, std::string name) {
   if (inputs.size() != static_cast<std::size_t>(operation.arity())) {
-    throw std::invalid_argument(
-        text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
+    throw std::invalid_argument(text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
   }
   std::vector<ValueType> types;
   types.reserve(inputs.size());

@@ -27,13 +27,13 @@ class Operation;
 
 /// What an operation may be parameterised by; each reads its own fields.
 struct Attributes {
-  Shape axes = {};            // reductions, permutations
-  Shape shape = {};           // reshape
-  double alpha = 0;           // slope, scale, delta, smoothing, probability
-  std::int64_t key = 0;       // the layer's number in random streams
-  bool transpose_a = false;   // matmul
+  Shape axes = {};           // reductions, permutations
+  Shape shape = {};          // reshape
+  double alpha = 0;          // slope, scale, delta, smoothing, probability
+  std::int64_t key = 0;      // the layer's number in random streams
+  bool transpose_a = false;  // matmul
   bool transpose_b = false;
-  bool keepdims = false;      // reductions
+  bool keepdims = false;  // reductions
 };
 
 struct Node {

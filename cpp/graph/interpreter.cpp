@@ -22,8 +22,8 @@ void check_feed(const Node& node, NodeId id, const Tensor& value, std::optional<
   bool fits = value.defined() && value.shape().size() == node.shape.size();
   for (std::size_t i = by_rows ? 1 : 0; fits && i < node.shape.size(); ++i) fits = value.shape()[i] == node.shape[i];
   if (!fits) {
-    throw std::invalid_argument(text("evaluate: expected shape ", shape_text(node.shape), " for ", node.name, ", got ",
-                                     shape_text(value.shape())));
+    throw std::invalid_argument(
+        text("evaluate: expected shape ", shape_text(node.shape), " for ", node.name, ", got ", shape_text(value.shape())));
   }
   if (!by_rows) return;
   if (rows.value_or(value.shape().front()) != value.shape().front()) {

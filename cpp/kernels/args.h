@@ -1,7 +1,7 @@
 // What kernels take: raw pointers and sizes, one argument struct per kind of kernel, and the panel layout they share.
 //
-// Panels. A matrix of m rows and n columns is stored as ceil(n / P) panels of P = 64 bytes / sizeof(T) columns: one row of a panel is
-// one cache line, and element (i, j) lies at data[(j / P) * stride + i * P + j % P]. Activations, deltas, weights, transposed
+// Panels. A matrix of m rows and n columns is stored as ceil(n / P) panels of P = 64 bytes / sizeof(T) columns: one row of a panel
+// is one cache line, and element (i, j) lies at data[(j / P) * stride + i * P + j % P]. Activations, deltas, weights, transposed
 // weights and optimizer state all live this way, so that both operands of every product are read in long consecutive runs.
 // `stride` is the distance between panels in elements; an odd number of cache lines keeps panels out of each other's cache sets.
 // Padding columns hold anything finite or not; no kernel lets a padding lane reach a real one.
@@ -76,10 +76,10 @@ struct BinaryArgs {
 
 enum class Epilogue : std::uint8_t { none, relu, relu_backward };
 
-/// c = a b for `rows` rows and `panels` panels of c: a is (rows, depth), b is (depth, panels). Pointers are at the block's first row and
-/// panel. Each element is one chain of fma over depth in ascending order from +0; then `bias` (one row of panels, or null data) is
-/// added; then the epilogue: relu is relu(c), relu_backward is c where `saved` > 0 and else 0.
-/// c may not overlap a, b or bias; saved may be c.
+/// c = a b for `rows` rows and `panels` panels of c: a is (rows, depth), b is (depth, panels). Pointers are at the block's first
+/// row and panel. Each element is one chain of fma over depth in ascending order from +0; then `bias` (one row of panels, or null
+/// data) is added; then the epilogue: relu is relu(c), relu_backward is c where `saved` > 0 and else 0. c may not overlap a, b or
+/// bias; saved may be c.
 template <class T>
 struct GemmArgs {
   Panels<const T> a;
@@ -93,8 +93,9 @@ struct GemmArgs {
   Epilogue epilogue;
 };
 
-/// g = x^T dz for `rows` rows of g (as many columns of x, from the first of a panel) and `panels` panels, over `batch` rows of x and dz:
-/// each element is one chain of fma over the batch in ascending order from +0. Pointers are at the block's start; g overlaps nothing.
+/// g = x^T dz for `rows` rows of g (as many columns of x, from the first of a panel) and `panels` panels, over `batch` rows of x
+/// and dz: each element is one chain of fma over the batch in ascending order from +0. Pointers are at the block's start; g
+/// overlaps nothing.
 template <class T>
 struct WeightGradientArgs {
   Panels<const T> x;
@@ -114,8 +115,8 @@ struct ColumnSumArgs {
   std::size_t panels;
 };
 
-/// dst = src^T for a block of `rows` rows and `columns` columns of src, each from the first of a panel. Pointers are at the block's start
-/// in src and in dst; nothing else of dst is written, and they do not overlap.
+/// dst = src^T for a block of `rows` rows and `columns` columns of src, each from the first of a panel. Pointers are at the block's
+/// start in src and in dst; nothing else of dst is written, and they do not overlap.
 template <class T>
 struct TransposeArgs {
   Panels<const T> src;
@@ -179,8 +180,8 @@ enum class Source : std::uint8_t {
 #undef CHAINRULE_SOURCE
 };
 
-/// dst row i = scale * source row index[i] (i itself where index is null), each element cast to T first, for `rows` rows of `columns`
-/// columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned.
+/// dst row i = scale * source row index[i] (i itself where index is null), each element cast to T first, for `rows` rows of
+/// `columns` columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned.
 template <class T>
 struct GatherArgs {
   const void* source;
@@ -194,8 +195,8 @@ struct GatherArgs {
   Source type;
 };
 
-/// mask[i, j] = scale with probability keep, else 0, from Philox(seed) at the counter (stream word, layer, step, element), where the
-/// element is (first_row + i) * columns + j, four to a block: any thread may fill any rows.
+/// mask[i, j] = scale with probability keep, else 0, from Philox(seed) at the counter (stream word, layer, step, element), where
+/// the element is (first_row + i) * columns + j, four to a block: any thread may fill any rows.
 template <class T>
 struct DropoutArgs {
   Panels<T> mask;

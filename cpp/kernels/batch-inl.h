@@ -83,9 +83,9 @@ CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
 template <class T>
 CHAINRULE_INLINE void gather_rows_kernel(const GatherArgs<T>& args) {
   switch (args.type) {
-#define CHAINRULE_SOURCE(name, type)   \
-  case Source::name:                   \
-    gather_rows_of<T, type>(args);     \
+#define CHAINRULE_SOURCE(name, type) \
+  case Source::name:                 \
+    gather_rows_of<T, type>(args);   \
     break;
 #include "kernels/sources.inc"
 #undef CHAINRULE_SOURCE

@@ -23,7 +23,8 @@ CHAINRULE_INLINE V activate_elu(V x, T alpha) {
 }
 // Klambauer et al., "Self-normalizing neural networks", 2017.
 inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
-inline constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;  // scale * 1.6732632423543772848170429916717, rounded once
+inline constexpr double kSeluScaleAlpha =
+    1.7580993408473768599402175208123;  // scale * 1.6732632423543772848170429916717, rounded once
 CHAINRULE_INLINE Vec<float> times_selu_scale(Vec<float> x) {
   return in_doubles(x, [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return kSeluScale * v; });
 }
@@ -125,17 +126,17 @@ CHAINRULE_INLINE void for_each_element(BinaryArgs<T> args, F f) {
   if (rest != 0) store_first(args.y + i, f(load_first(args.a + i, rest), load_first(args.b + i, rest)), rest);
 }
 
-#define CHAINRULE_ACTIVATION(name, x_or_y, default_alpha)                                                              \
-  template <class T>                                                                                                   \
-  CHAINRULE_INLINE void name##_forward_kernel(const UnaryArgs<T>& args) {                                              \
-    const T a = args.alpha;                                                                                            \
-    for_each_element(args, [a](Vec<T> x) CHAINRULE_INLINE_LAMBDA { return activate_##name(x, a); });                   \
-  }                                                                                                                    \
-  template <class T>                                                                                                   \
-  CHAINRULE_INLINE void name##_backward_kernel(const UnaryBackwardArgs<T>& args) {                                     \
-    const T a = args.alpha;                                                                                            \
-    for_each_element(BinaryArgs<T>{args.g, args.saved, args.gx, args.n},                                               \
-                     [a](Vec<T> g, Vec<T> at) CHAINRULE_INLINE_LAMBDA { return pull_back_##name(g, at, a); });         \
+#define CHAINRULE_ACTIVATION(name, x_or_y, default_alpha)                                                      \
+  template <class T>                                                                                           \
+  CHAINRULE_INLINE void name##_forward_kernel(const UnaryArgs<T>& args) {                                      \
+    const T a = args.alpha;                                                                                    \
+    for_each_element(args, [a](Vec<T> x) CHAINRULE_INLINE_LAMBDA { return activate_##name(x, a); });           \
+  }                                                                                                            \
+  template <class T>                                                                                           \
+  CHAINRULE_INLINE void name##_backward_kernel(const UnaryBackwardArgs<T>& args) {                             \
+    const T a = args.alpha;                                                                                    \
+    for_each_element(BinaryArgs<T>{args.g, args.saved, args.gx, args.n},                                       \
+                     [a](Vec<T> g, Vec<T> at) CHAINRULE_INLINE_LAMBDA { return pull_back_##name(g, at, a); }); \
   }
 #include "kernels/activations.inc"
 #undef CHAINRULE_ACTIVATION

@@ -1,8 +1,8 @@
 // softmax and log_softmax over the columns of each row, and their derivatives from y = f(x):
 //   softmax      y = e / sum e, e = exp(x - max x);      gx = y (g - sum g y)
 //   log_softmax  y = (x - max x) - log(sum e);           gx = g - exp(y) sum g
-// Finite for any finite x. A NaN or +infinity in a row makes the whole row NaN. Sums run in the order of simd/row-inl.h; padding lanes
-// are written as 0. Rows are independent, so that their latencies overlap. y may be x, gx may be g; at least one column.
+// Finite for any finite x. A NaN or +infinity in a row makes the whole row NaN. Sums run in the order of simd/row-inl.h; padding
+// lanes are written as 0. Rows are independent, so that their latencies overlap. y may be x, gx may be g; at least one column.
 
 #include "kernels/simd/row-inl.h"
 

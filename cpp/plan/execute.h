@@ -38,8 +38,8 @@ template <class T>
 
 /// Takes rows [rows.begin, rows.end) of the batch through steps [first, last).
 template <class T>
-void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows, std::size_t first,
-               std::size_t last);
+void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
+               std::size_t first, std::size_t last);
 
 /// All steps, in blocks of rows small enough for a core's own cache.
 template <class T>

@@ -12,8 +12,8 @@ using kernels::kPanelWidth;
 using kernels::panel_count;
 using kernels::Panels;
 
-// Rows that go through all steps together: 256 rows of 512 float features are half a megabyte, which a core's second-level cache holds
-// beside the panels of weights that stream past. Fewer rows would stream the weights more often.
+// Rows that go through all steps together: 256 rows of 512 float features are half a megabyte, which a core's second-level cache
+// holds beside the panels of weights that stream past. Fewer rows would stream the weights more often.
 constexpr std::size_t kRowBlock = 256;
 
 template <class T>
@@ -39,7 +39,8 @@ class Runner {
         });
       case StepKind::unary_backward:
         return for_panels(step.out, [&](std::size_t at) {
-          step.unary_backward({source(step.a, at), source(step.saved, at), destination(step.out, at), count_ * kPanelWidth<T>, step.alpha});
+          step.unary_backward(
+              {source(step.a, at), source(step.saved, at), destination(step.out, at), count_ * kPanelWidth<T>, step.alpha});
         });
       case StepKind::binary:
         return for_panels(step.out, [&](std::size_t at) {
@@ -72,15 +73,15 @@ class Runner {
     const Parameter<T>& weight = parameters_[step.weight];
     const PanelMatrix<T>& right = step.kind == StepKind::dense ? weight.value : weight.transposed;
     const Panels<const T> bias = step.bias == kNoParameter ? Panels<const T>{} : parameters_[step.bias].value.panels();
-    step.gemm({read_only(block(step.a)), right.panels(), block(step.out), bias, read_only(block(step.saved)), count_, step.a.columns,
-               panel_count<T>(step.out.columns), step.epilogue});
+    step.gemm({read_only(block(step.a)), right.panels(), block(step.out), bias, read_only(block(step.saved)), count_,
+               step.a.columns, panel_count<T>(step.out.columns), step.epilogue});
   }
 
   void mask(const RowStep<T>& step) const {
     const double keep = 1.0 - static_cast<double>(step.alpha);
     const double below = std::min(std::nearbyint(keep * 0x1p32), static_cast<double>(std::numeric_limits<std::uint32_t>::max()));
-    program_.table->dropout_mask({block(step.out), count_, step.out.columns, rows_.begin, context_.random_seed, context_.random_step,
-                                  static_cast<std::uint32_t>(step.key), static_cast<std::uint32_t>(below),
+    program_.table->dropout_mask({block(step.out), count_, step.out.columns, rows_.begin, context_.random_seed,
+                                  context_.random_step, static_cast<std::uint32_t>(step.key), static_cast<std::uint32_t>(below),
                                   keep > 0 ? static_cast<T>(1.0 / keep) : T{0}});
   }
 
@@ -116,8 +117,8 @@ class Runner {
 }  // namespace
 
 template <class T>
-void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows, std::size_t first,
-               std::size_t last) {
+void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
+               std::size_t first, std::size_t last) {
   const Runner<T> runner(program, parameters, context, rows);
   for (std::size_t i = first; i < last; ++i) {
     const profile::Span span(program.steps[i].operation);
@@ -133,7 +134,8 @@ void run_rows(const Program<T>& program, const Parameters<T>& parameters, const 
 }
 
 template void run_steps(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range, std::size_t, std::size_t);
-template void run_steps(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range, std::size_t, std::size_t);
+template void run_steps(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range, std::size_t,
+                        std::size_t);
 template void run_rows(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range);
 template void run_rows(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range);
 

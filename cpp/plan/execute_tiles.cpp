@@ -7,7 +7,6 @@ namespace chainrule::plan {
 namespace {
 
 using kernels::kPanelWidth;
-using kernels::panel_count;
 using kernels::Panels;
 
 // A tile of gradient lives on the stack between its product and its update: 64 x 2 panels are 8 KiB of first-level cache, and
@@ -22,8 +21,8 @@ struct Scratch {
 
 // Panels of the scratch lie one behind the other without padding, as its rows of a parameter's panel do.
 template <class T>
-Panels<T> gradient_of(const Program<T>& program, const GradientTask& task, const ParameterTile& tile, T* workspace, std::size_t rows,
-                      Scratch<T>& scratch) {
+Panels<T> gradient_of(const Program<T>& program, const GradientTask& task, const ParameterTile& tile, T* workspace,
+                      std::size_t rows, Scratch<T>& scratch) {
   const std::size_t count = tile.rows.end - tile.rows.begin;
   const std::size_t panels = tile.panels.end - tile.panels.begin;
   const Panels<T> dz = panels_of(program, task.dz, workspace).from_panel(tile.panels.begin);
@@ -51,9 +50,8 @@ std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameter
     const Parameter<T>& parameter = parameters[program.gradients[task].parameter];
     for (std::size_t panel = 0; panel < parameter.panels(); panel += kTilePanels) {
       for (std::size_t row = 0; row < parameter.rows; row += kTileRows) {
-        tiles.push_back({task,
-                         {row, std::min(row + kTileRows, parameter.rows)},
-                         {panel, std::min(panel + kTilePanels, parameter.panels())}});
+        tiles.push_back(
+            {task, {row, std::min(row + kTileRows, parameter.rows)}, {panel, std::min(panel + kTilePanels, parameter.panels())}});
       }
     }
   }
@@ -93,9 +91,9 @@ void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& 
     const std::size_t count = tile.rows.end - row;
     const Panels<T> gradient = gradient_of(program, task, tile, workspace, rows, scratch);
     for (std::size_t panel = tile.panels.begin; panel < tile.panels.end; ++panel) {
-      update.kernel({parameter.value.panels().from_panel(panel).from_row(row).data, state_at(update.first, task.parameter, row, panel),
-                     state_at(update.second, task.parameter, row, panel), gradient.from_panel(panel - tile.panels.begin).data,
-                     count * kPanelWidth<T>, &update.scalars});
+      update.kernel({parameter.value.panels().from_panel(panel).from_row(row).data,
+                     state_at(update.first, task.parameter, row, panel), state_at(update.second, task.parameter, row, panel),
+                     gradient.from_panel(panel - tile.panels.begin).data, count * kPanelWidth<T>, &update.scalars});
     }
     if (parameter.transposed.empty()) continue;
     const std::size_t column = tile.panels.begin * kPanelWidth<T>;
@@ -108,7 +106,8 @@ void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& 
 
 template std::vector<ParameterTile> make_tiles(const Program<float>&, const Parameters<float>&);
 template std::vector<ParameterTile> make_tiles(const Program<double>&, const Parameters<double>&);
-template void run_tiles(const Program<float>&, Parameters<float>&, Update<float>&, float*, std::size_t, std::span<const ParameterTile>);
+template void run_tiles(const Program<float>&, Parameters<float>&, Update<float>&, float*, std::size_t,
+                        std::span<const ParameterTile>);
 template void run_tiles(const Program<double>&, Parameters<double>&, Update<double>&, double*, std::size_t,
                         std::span<const ParameterTile>);
 

@@ -29,8 +29,8 @@ std::string explain(const Program<T>& program, const Parameters<T>& store) {
       << static_cast<std::int64_t>(program.row_flops() + program.gradient_flops()) << " FLOP a row\n"
       << "row phase (each thread takes a block of rows through all steps, without waiting):\n";
   for (const RowStep<T>& step : program.steps) {
-    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' ' << step.a.columns << " -> "
-        << step.out.columns << '\n';
+    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' ' << step.a.columns
+        << " -> " << step.out.columns << '\n';
   }
   if (program.gradients.empty()) return out.str();
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";

@@ -161,9 +161,8 @@ class Lowering {
   /// The slot of `id`'s output: that of `input` where nobody reads input any more and the kernel may work in place.
   Slot define_over(NodeId id, NodeId input) {
     const std::vector<NodeId>& consumers = consumers_[index(input)];
-    const bool last = std::all_of(consumers.begin(), consumers.end(), [&](NodeId c) {
-      return c != kNone && c <= id && !is_gradient(c);
-    });
+    const bool last =
+        std::all_of(consumers.begin(), consumers.end(), [&](NodeId c) { return c != kNone && c <= id && !is_gradient(c); });
     if (!last || columns(input) != columns(id) || input == request_.input || input == request_.target) return define(id);
     return values_[index(id)] = use(input);
   }
@@ -172,8 +171,8 @@ class Lowering {
     return std::find(gradient_nodes_.begin(), gradient_nodes_.end(), id) != gradient_nodes_.end();
   }
 
-  void emit(RowStep<T> step, NodeId id, std::string operation, double flops) {
-    step.operation = std::move(operation);
+  void emit(RowStep<T> step, NodeId id, const std::string& operation, double flops) {
+    step.operation = operation;
     step.layer = node(id).name;
     step.flops_per_row = flops;
     program_.steps.push_back(std::move(step));

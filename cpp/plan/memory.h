@@ -1,5 +1,5 @@
-// Where the values of a program lie: each is given memory from the step that writes it to the last that reads it, and values whose lives
-// do not meet share it.
+// Where the values of a program lie: each is given memory from the step that writes it to the last that reads it, and values whose
+// lives do not meet share it.
 #pragma once
 
 #include <algorithm>

@@ -1,12 +1,41 @@
 #include "plan/parameters.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/error.h"
 #include "kernels/table.h"
 
 namespace chainrule::plan {
+namespace {
+
+/// Calls copy(row, column, count) for each run of `count` elements that are consecutive in both layouts.
+template <class T, class Copy>
+void for_each_run(std::size_t rows, std::size_t columns, const Copy& copy) {
+  constexpr std::size_t P = kernels::kPanelWidth<T>;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; column += P) copy(row, column, std::min(P, columns - column));
+  }
+}
+
+}  // namespace
 
 template <class T>
-std::size_t Parameters<T>::add(std::string name, Shape shape) {
+void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns, T* dst) {
+  for_each_run<T>(rows, columns, [&](std::size_t row, std::size_t column, std::size_t count) {
+    std::memcpy(dst + row * columns + column, src.at(row, column), count * sizeof(T));
+  });
+}
+
+template <class T>
+void pack(const T* src, std::size_t rows, std::size_t columns, kernels::Panels<T> dst) {
+  for_each_run<T>(rows, columns, [&](std::size_t row, std::size_t column, std::size_t count) {
+    std::memcpy(dst.at(row, column), src + row * columns + column, count * sizeof(T));
+  });
+}
+
+template <class T>
+std::size_t Parameters<T>::add(const std::string& name, const Shape& shape) {
   if (shape.empty() || shape.size() > 2) {
     throw std::invalid_argument(text("parameter ", name, ": expected one or two dimensions, got shape ", to_string(shape)));
   }
@@ -17,8 +46,8 @@ std::size_t Parameters<T>::add(std::string name, Shape shape) {
   parameter.rows = shape.size() == 2 ? element_count({shape[0]}) : 1;  // refuses negative sizes
   parameter.columns = element_count({shape.back()});
   parameter.value = PanelMatrix<T>(parameter.rows, parameter.columns);
-  parameter.name = std::move(name);
-  parameter.shape = std::move(shape);
+  parameter.name = name;
+  parameter.shape = shape;
   all_.push_back(std::move(parameter));
   return all_.size() - 1;
 }
@@ -35,10 +64,7 @@ template <class T>
 Tensor Parameters<T>::get(std::size_t i) const {
   const Parameter<T>& p = all_[i];
   Tensor out(kDType<T>, p.shape);
-  T* dst = out.template data<T>();
-  for (std::size_t row = 0; row < p.rows; ++row) {
-    for (std::size_t column = 0; column < p.columns; ++column) *dst++ = *p.value.panels().at(row, column);
-  }
+  unpack(p.value.panels(), p.rows, p.columns, out.template data<T>());
   return out;
 }
 
@@ -49,10 +75,7 @@ void Parameters<T>::set(std::size_t i, const Tensor& values) {
     throw std::invalid_argument(
         text("parameter ", p.name, ": expected shape ", to_string(p.shape), ", got ", to_string(values.shape())));
   }
-  const T* src = values.template data<T>();
-  for (std::size_t row = 0; row < p.rows; ++row) {
-    for (std::size_t column = 0; column < p.columns; ++column) *p.value.panels().at(row, column) = *src++;
-  }
+  pack(values.template data<T>(), p.rows, p.columns, p.value.panels());
   if (!p.transposed.empty()) refresh_transposed(i);
 }
 
@@ -71,6 +94,10 @@ void Parameters<T>::refresh_transposed(std::size_t i) {
   kernels::active_tables().of<T>().transpose_panels({value.panels(), p.transposed.panels(), p.rows, p.columns});
 }
 
+template void unpack(kernels::Panels<const float>, std::size_t, std::size_t, float*);
+template void unpack(kernels::Panels<const double>, std::size_t, std::size_t, double*);
+template void pack(const float*, std::size_t, std::size_t, kernels::Panels<float>);
+template void pack(const double*, std::size_t, std::size_t, kernels::Panels<double>);
 template class Parameters<float>;
 template class Parameters<double>;
 

@@ -28,6 +28,12 @@ class PanelMatrix {
   Buffer<T> buffer_;
 };
 
+/// Row-major `dst` from panels, and panels from row-major `src`.
+template <class T>
+void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns, T* dst);
+template <class T>
+void pack(const T* src, std::size_t rows, std::size_t columns, kernels::Panels<T> dst);
+
 template <class T>
 struct Parameter {
   std::string name;
@@ -44,7 +50,7 @@ template <class T>
 class Parameters {
  public:
   /// std::invalid_argument where the name is taken or the shape is not of one or two dimensions.
-  std::size_t add(std::string name, Shape shape);
+  std::size_t add(const std::string& name, const Shape& shape);
   [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
   [[nodiscard]] Parameter<T>& operator[](std::size_t i) noexcept { return all_[i]; }
   [[nodiscard]] const Parameter<T>& operator[](std::size_t i) const noexcept { return all_[i]; }

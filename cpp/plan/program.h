@@ -1,7 +1,7 @@
 // A plan: what the graph's operations have become. Two phases, a barrier after each.
 //
-// Row phase: steps whose rows are independent of each other; each thread takes a block of rows through all of them, forward, loss and
-// backward, without waiting. Parameter phase: sums over rows, one tile of one parameter at a time, each followed at once by its
+// Row phase: steps whose rows are independent of each other; each thread takes a block of rows through all of them, forward, loss
+// and backward, without waiting. Parameter phase: sums over rows, one tile of one parameter at a time, each followed at once by its
 // update, so that no gradient is ever stored.
 #pragma once
 
@@ -66,11 +66,11 @@ struct GradientTask {
 
 template <class T>
 struct Program {
-  std::size_t capacity = 0;  // rows that the workspace holds
-  std::size_t stride = 0;    // elements between the panels of a slot
+  std::size_t capacity = 0;   // rows that the workspace holds
+  std::size_t stride = 0;     // elements between the panels of a slot
   std::size_t workspace = 0;  // elements
   Slot input, output;
-  Slot target;                // values; no columns where the loss takes labels or there is none
+  Slot target;  // values; no columns where the loss takes labels or there is none
   std::vector<RowStep<T>> steps;
   std::vector<GradientTask> gradients;
   const kernels::KernelTable<T>* table = nullptr;
@@ -80,8 +80,8 @@ struct Program {
   [[nodiscard]] double gradient_flops() const noexcept;
 };
 
-/// What is planned: nodes of one graph. `loss` kNone plans the forward phase only; `seed` is the {kRows} input that the gradients' cotangents
-/// start from; gradients[i] is the node of the gradient of parameters[i].
+/// What is planned: nodes of one graph. `loss` kNone plans the forward phase only; `seed` is the {kRows} input that the gradients'
+/// cotangents start from; gradients[i] is the node of the gradient of parameters[i].
 struct Request {
   graph::NodeId input = graph::kNone;
   graph::NodeId output = graph::kNone;
@@ -95,7 +95,8 @@ struct Request {
 /// Lowers a graph to a program for batches of up to `capacity` rows. Parameters are found in the store by their names.
 /// std::invalid_argument names an operation that has no planned form.
 template <class T>
-[[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store, std::size_t capacity);
+[[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store,
+                                      std::size_t capacity);
 
 /// The plan in words: every step with its layer, shapes and work, the memory, and why.
 template <class T>

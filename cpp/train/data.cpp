@@ -58,12 +58,13 @@ double total_weight(const Dataset& data, Selection selection, std::size_t rows) 
 }
 
 template <class T>
-void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows, T* workspace) {
+void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
+                     T* workspace) {
   const bool indexed = selection.index != nullptr;
   const std::int64_t* index = indexed ? selection.index + selection.first + rows.begin : nullptr;
   program.table->gather_rows({indexed ? x.data : address(x, selection.first + rows.begin), x.row_stride, x.column_stride, index,
-                              plan::panels_of(program, program.input, workspace).from_row(rows.begin), rows.end - rows.begin, x.columns,
-                              static_cast<T>(scale), x.type});
+                              plan::panels_of(program, program.input, workspace).from_row(rows.begin), rows.end - rows.begin,
+                              x.columns, static_cast<T>(scale), x.type});
 }
 
 template <class T>

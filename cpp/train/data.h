@@ -1,4 +1,5 @@
-// The caller's arrays, read in place: rows are cast and gathered into a batch's panels one batch at a time, and nothing larger is copied.
+// The caller's arrays, read in place: rows are cast and gathered into a batch's panels one batch at a time, and nothing larger is
+// copied.
 #pragma once
 
 #include <cstdint>
@@ -58,12 +59,13 @@ struct BatchRows {
 /// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and seeds = weight / `total`.
 /// False where a label is not in [0, columns of the output): it is replaced by 0.
 template <class T>
-[[nodiscard]] bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
-                          BatchRows<T>& batch);
+[[nodiscard]] bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total,
+                          T* workspace, BatchRows<T>& batch);
 
 /// Only the features.
 template <class T>
-void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows, T* workspace);
+void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
+                     T* workspace);
 
 /// The position in C order of the first NaN or infinity, or -1.
 [[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array);

@@ -55,8 +55,8 @@ LossGraph::LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeI
 }
 
 template <class T>
-Evaluator<T>::Evaluator(NetworkOf<T>& network, const std::string& loss, double alpha, bool labels, std::vector<plan::Metric> metrics,
-                        double threshold)
+Evaluator<T>::Evaluator(NetworkOf<T>& network, const std::string& loss, double alpha, bool labels,
+                        std::vector<plan::Metric> metrics, double threshold)
     : network_(network), metrics_(std::move(metrics)), threshold_(threshold) {
   const LossGraph with_loss(network.graph(), network.input(), network.output(), loss, alpha, labels);
   program_ = plan::make_program<T>(with_loss.graph, with_loss.request, network.parameters(), kEvaluationRows);
@@ -96,8 +96,8 @@ Averages Evaluator<T>::result() const {
   Sums total;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     if (valid_[block] == 0) {
-      throw std::invalid_argument(text("evaluate: expected labels from 0 to ", program_.output.columns - 1, ", got another in rows from ",
-                                       block * kEvaluationRows));
+      throw std::invalid_argument(text("evaluate: expected labels from 0 to ", program_.output.columns - 1,
+                                       ", got another in rows from ", block * kEvaluationRows));
     }
     total.add(blocks_[block]);
   }

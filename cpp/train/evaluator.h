@@ -30,8 +30,8 @@ struct Sums {
   [[nodiscard]] Averages averages() const;
 };
 
-/// The forward phase with the loss. Rows are taken kEvaluationRows at a time, each block's sums by itself, and the blocks' sums are added
-/// in order: the result does not depend on the number of threads.
+/// The forward phase with the loss. Rows are taken kEvaluationRows at a time, each block's sums by itself, and the blocks' sums are
+/// added in order: the result does not depend on the number of threads.
 template <class T>
 class Evaluator {
  public:
@@ -63,7 +63,8 @@ class Evaluator {
 
 /// Adds the loss to a copy of a model's graph: its inputs, and the request without gradients.
 struct LossGraph {
-  LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const std::string& loss, double alpha, bool labels);
+  LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const std::string& loss, double alpha,
+            bool labels);
   graph::Graph graph;
   plan::Request request;
 };

@@ -1,26 +1,11 @@
 #include "train/network.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
 #include "base/threads.h"
 
 namespace chainrule::train {
-namespace {
-
-template <class T>
-void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns, T* dst) {
-  constexpr std::size_t P = kernels::kPanelWidth<T>;
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t column = 0; column < columns; column += P) {
-      std::memcpy(dst + row * columns + column, src.at(row, column), std::min(P, columns - column) * sizeof(T));
-    }
-  }
-}
-
-}  // namespace
-
 template <class T>
 Buffer<T> WorkspacePool<T>::take(std::size_t size) {
   {
@@ -92,6 +77,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
   const std::shared_lock lock(mutex_);
   const int threads = threads_for(program_.row_flops() * static_cast<double>(x.rows));
   std::vector<Buffer<T>> workspaces;
+  workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
   run_team(threads, [&](int thread) {
     T* workspace = workspaces[static_cast<std::size_t>(thread)].data();
@@ -103,7 +89,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
       gather_features(program_, x, scale, {nullptr, begin}, rows, workspace);
       plan::run_rows(program_, parameters_, context, rows);
       const kernels::Panels<T> result = plan::panels_of(program_, program_.output, workspace);
-      unpack<T>({result.data, result.stride}, rows.end, outputs(), static_cast<T*>(out) + begin * outputs());
+      plan::unpack<T>({result.data, result.stride}, rows.end, outputs(), static_cast<T*>(out) + begin * outputs());
     }
   });
   for (Buffer<T>& workspace : workspaces) workspaces_.give_back(std::move(workspace));

@@ -1,5 +1,5 @@
-// A network: its parameters, and the plan that predicts with them. Any number of threads may predict at once; training excludes them
-// for the length of one call into the training loop.
+// A network: its parameters, and the plan that predicts with them. Any number of threads may predict at once; training excludes
+// them for the length of one call into the training loop.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@
 
 namespace chainrule::train {
 
-/// Rows that prediction and evaluation take through the network at a time; also the unit of their sums, so that losses do not depend on
-/// the number of threads.
+/// Rows that prediction and evaluation take through the network at a time; also the unit of their sums, so that losses do not
+/// depend on the number of threads.
 inline constexpr std::size_t kEvaluationRows = 256;
 
 /// Workspaces that come back after use, so that a call allocates nothing once enough exist.

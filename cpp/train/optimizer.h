@@ -31,7 +31,8 @@ class Optimizer {
 
   [[nodiscard]] double lr() const noexcept { return settings_.lr; }
   void set_lr(double lr) noexcept { settings_.lr = lr; }
-  /// Sets the scalars of the next update. Powers of beta are running products: the same bits everywhere, which a library's pow is not.
+  /// Sets the scalars of the next update. Powers of beta are running products: the same bits everywhere, which a library's pow is
+  /// not.
   void prepare() noexcept;
   /// The update for which `prepare` set the scalars has been made.
   void commit() noexcept;

@@ -17,7 +17,7 @@ void shuffle_order(std::span<std::int64_t> order, std::uint64_t seed, std::uint6
                       static_cast<std::uint32_t>(RandomStream::shuffle)},
                      seed);
     }
-    const std::size_t word = draws % 2 * 2;
+    const std::size_t word = std::size_t{draws % 2} * 2;
     const std::uint64_t bits = std::uint64_t{block[word]} << 32U | block[word + 1];
     ++draws;
     __extension__ using Wide = unsigned __int128;

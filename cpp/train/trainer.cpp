@@ -14,8 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look takes
-// about 25 ns, a step of the smallest nets 100).
+// How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look
+// takes about 25 ns, a step of the smallest nets 100).
 constexpr auto kClockInterval = std::chrono::milliseconds(1);
 constexpr std::size_t kMostStepsBetweenLooks = 1024;
 
@@ -134,7 +134,8 @@ class TrainerOf final : public Trainer {
   class Busy {
    public:
     explicit Busy(std::atomic_flag& flag) : flag_(flag) {
-      if (flag_.test_and_set(std::memory_order_acquire)) throw Error("fit: expected a model at rest, got one that is training in another thread");
+      if (flag_.test_and_set(std::memory_order_acquire))
+        throw Error("fit: expected a model at rest, got one that is training in another thread");
     }
     ~Busy() { flag_.clear(std::memory_order_release); }
     Busy(const Busy&) = delete;
@@ -210,7 +211,8 @@ class TrainerOf final : public Trainer {
     if (thread == 0) optimizer_.prepare();  // read in the second phase only
     if (mine.begin < mine.end) {
       const double total = total_weight(data, selection, rows);
-      if (!gather(program_, data, selection, mine, total, workspace_.data(), batch_)) run.bad_label.store(true, std::memory_order_relaxed);
+      if (!gather(program_, data, selection, mine, total, workspace_.data(), batch_))
+        run.bad_label.store(true, std::memory_order_relaxed);
       plan::run_rows(program_, network_.parameters(), context(), mine);
       for (std::size_t i = mine.begin; i < mine.end; ++i) {
         if (!std::isfinite(batch_.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
@@ -223,9 +225,7 @@ class TrainerOf final : public Trainer {
                     std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin));
   }
 
-  [[nodiscard]] Selection selection() const noexcept {
-    return {order_.empty() ? nullptr : order_.data(), step_ * batch_size_};
-  }
+  [[nodiscard]] Selection selection() const noexcept { return {order_.empty() ? nullptr : order_.data(), step_ * batch_size_}; }
   [[nodiscard]] std::size_t batch_rows() const noexcept { return std::min(batch_size_, data_.x.rows - step_ * batch_size_); }
 
   void train(Run& run, int thread) {
@@ -325,7 +325,7 @@ class TrainerOf final : public Trainer {
     }
     if (run.diverged.load()) {
       const std::string layer = diverged_layer(data, selection, rows);
-      throw TrainingDiverged(text("training diverged: the loss is NaN or infinite at step ", iterations_, ", first in ", layer), 
+      throw TrainingDiverged(text("training diverged: the loss is NaN or infinite at step ", iterations_, ", first in ", layer),
                              static_cast<std::int64_t>(iterations_), layer);
     }
   }
@@ -376,12 +376,13 @@ class TrainerOf final : public Trainer {
 
 }  // namespace
 
-std::unique_ptr<Trainer> Trainer::make(std::shared_ptr<Network> network, graph::Graph graph, graph::NodeId input, graph::NodeId output,
-                                       const TrainerSettings& settings) {
+std::unique_ptr<Trainer> Trainer::make(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input,
+                                       graph::NodeId output, const TrainerSettings& settings) {
   if (graph.dtype() != network->dtype()) {
     throw TypeError(text("trainer: expected a graph of ", name_of(network->dtype()), ", got ", name_of(graph.dtype())));
   }
-  if (graph.dtype() == DType::float32) return std::make_unique<TrainerOf<float>>(std::move(network), graph, input, output, settings);
+  if (graph.dtype() == DType::float32)
+    return std::make_unique<TrainerOf<float>>(std::move(network), graph, input, output, settings);
   return std::make_unique<TrainerOf<double>>(std::move(network), graph, input, output, settings);
 }
 

@@ -1,5 +1,5 @@
-// The training loop: one loss, one optimizer with its state, one plan. A team of threads runs any number of steps and epochs, validation
-// included, in one parallel region, and comes back when a step, an epoch, a time or an interrupt says so.
+// The training loop: one loss, one optimizer with its state, one plan. A team of threads runs any number of steps and epochs,
+// validation included, in one parallel region, and comes back when a step, an epoch, a time or an interrupt says so.
 #pragma once
 
 #include <atomic>
@@ -45,8 +45,8 @@ struct RunLimits {
 class Trainer {
  public:
   /// `graph` is the training graph of `network`: the same parameters, perhaps dropout between them.
-  [[nodiscard]] static std::unique_ptr<Trainer> make(std::shared_ptr<Network> network, graph::Graph graph, graph::NodeId input,
-                                                     graph::NodeId output, const TrainerSettings& settings);
+  [[nodiscard]] static std::unique_ptr<Trainer> make(std::shared_ptr<Network> network, const graph::Graph& graph,
+                                                     graph::NodeId input, graph::NodeId output, const TrainerSettings& settings);
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   virtual ~Trainer() = default;

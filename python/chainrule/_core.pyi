@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 __version__: str
 
@@ -125,8 +125,12 @@ class Trainer:
         """Per epoch completed since `bind`, from number `first` on: "loss", metrics, "val_loss", "val_" + metrics."""
     def running(self) -> dict[str, float]:
         """Loss and metrics so far in the epoch under way."""
-    def train_on_batch(self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0) -> dict[str, float]: ...
-    def evaluate(self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0) -> dict[str, float]: ...
+    def train_on_batch(
+        self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0
+    ) -> dict[str, float]: ...
+    def evaluate(
+        self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0
+    ) -> dict[str, float]: ...
     def explain(self) -> str: ...
 
 class ThreadLimits(TypedDict):

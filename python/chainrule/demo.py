@@ -31,7 +31,10 @@ class Digits:
 
     def inputs(self) -> NDArray[np.float32]:
         """Rows of 64 values from -1/2 to 1/2."""
-        return np.divide(self.images.reshape(len(self), -1), _LEVELS, dtype=np.float32) - np.float32(0.5)
+        pixels: NDArray[np.float32] = self.images.reshape(len(self), -1).astype(np.float32)
+        pixels /= _LEVELS
+        pixels -= 0.5
+        return pixels
 
 
 @dataclass(frozen=True)

@@ -38,23 +38,23 @@ inline int finish() {
 /// CHECK(condition): the condition's own text is the report.
 #define CHECK(condition) ::chainrule::test::check((condition), __FILE__, __LINE__, #condition)
 /// CHECK_THAT(condition, "x = " << x): a report with values, built only where the check fails.
-#define CHECK_THAT(condition, report)                              \
-  [&] {                                                            \
-    if (condition) {                                               \
-      return ::chainrule::test::check(true, __FILE__, __LINE__, ""); \
-    }                                                              \
-    std::ostringstream out;                                        \
-    out << #condition << "; " << report;                           \
+#define CHECK_THAT(condition, report)                                      \
+  [&] {                                                                    \
+    if (condition) {                                                       \
+      return ::chainrule::test::check(true, __FILE__, __LINE__, "");       \
+    }                                                                      \
+    std::ostringstream out;                                                \
+    out << #condition << "; " << report;                                   \
     return ::chainrule::test::check(false, __FILE__, __LINE__, out.str()); \
   }()
 /// CHECK_THROWS(expression, Type): evaluating it throws exactly a Type or something derived from it.
-#define CHECK_THROWS(expression, Type)                                                             \
-  [&] {                                                                                            \
-    try {                                                                                          \
-      static_cast<void>(expression);                                                               \
-    } catch (const Type&) {                                                                        \
-      return ::chainrule::test::check(true, __FILE__, __LINE__, "");                               \
-    } catch (...) {                                                                                \
-    }                                                                                              \
-    return ::chainrule::test::check(false, __FILE__, __LINE__, #expression " throws " #Type);      \
+#define CHECK_THROWS(expression, Type)                                                        \
+  [&] {                                                                                       \
+    try {                                                                                     \
+      static_cast<void>(expression);                                                          \
+    } catch (const Type&) {                                                                   \
+      return ::chainrule::test::check(true, __FILE__, __LINE__, "");                          \
+    } catch (...) {                                                                           \
+    }                                                                                         \
+    return ::chainrule::test::check(false, __FILE__, __LINE__, #expression " throws " #Type); \
   }()

@@ -1,4 +1,5 @@
-// Data for the kernels' tests: matrices in panels inside guarded memory, random values with special ones among them, and comparison by bits.
+// Data for the kernels' tests: matrices in panels inside guarded memory, random values with special ones among them, and comparison
+// by bits.
 #pragma once
 
 #include <cmath>
@@ -30,8 +31,18 @@ T random_value(Values values) {
   using Limits = std::numeric_limits<T>;
   std::mt19937_64& bits = random_bits();
   if (values == Values::special && bits() % 6 == 0) {
-    const T specials[] = {T{0},           -T{0},  Limits::infinity(),   -Limits::infinity(), Limits::quiet_NaN(), Limits::max(),
-                          Limits::lowest(), Limits::min(), Limits::denorm_min(), -Limits::min() / 2,  T{1},  T{-1}};
+    const T specials[] = {T{0},
+                          -T{0},
+                          Limits::infinity(),
+                          -Limits::infinity(),
+                          Limits::quiet_NaN(),
+                          Limits::max(),
+                          Limits::lowest(),
+                          Limits::min(),
+                          Limits::denorm_min(),
+                          -Limits::min() / 2,
+                          T{1},
+                          T{-1}};
     return specials[bits() % (sizeof(specials) / sizeof(specials[0]))];
   }
   std::uniform_real_distribution<T> uniform(-6, 6);

@@ -69,9 +69,10 @@ void test_teams() {
     });
     CHECK(!early.load());
     CHECK(arrived.load() == 200 * threads);
-    CHECK_THROWS(run_team(threads, [&](int thread) {
-                   if (thread == threads - 1) throw std::out_of_range("from inside");
-                 }),
+    CHECK_THROWS(run_team(threads,
+                          [&](int thread) {
+                            if (thread == threads - 1) throw std::out_of_range("from inside");
+                          }),
                  std::out_of_range);
   }
 }

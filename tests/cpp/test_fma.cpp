@@ -1,5 +1,5 @@
-// The fma of the baseline set, emulated without the instruction, against the C library's: many millions of random bit patterns, of which
-// most are bent towards what breaks emulations: ties, cancellation, subnormal results, overflow, infinity and NaN.
+// The fma of the baseline set, emulated without the instruction, against the C library's: many millions of random bit patterns, of
+// which most are bent towards what breaks emulations: ties, cancellation, subnormal results, overflow, infinity and NaN.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +38,8 @@ float near(std::mt19937_64& random, int exponent, int spread) {
   const int shift = static_cast<int>(random() % 24);
   const int biased = exponent + static_cast<int>(random() % static_cast<std::uint64_t>(2 * spread + 1)) - spread;
   const auto clipped = static_cast<std::uint32_t>(biased < 0 ? 0 : biased > 255 ? 255 : biased);
-  return from_bits((word & 0x80000000U) | clipped << 23U | (word >> static_cast<unsigned>(shift) << static_cast<unsigned>(shift) & 0x7FFFFFU));
+  return from_bits((word & 0x80000000U) | clipped << 23U |
+                   (word >> static_cast<unsigned>(shift) << static_cast<unsigned>(shift) & 0x7FFFFFU));
 }
 
 struct Operands {

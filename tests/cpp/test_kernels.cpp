@@ -1,6 +1,6 @@
-// Every kernel of kernels.inc, on every instruction set of this machine, gives the bits of the reference: all sizes around the widths of
-// vectors and panels, special values, outputs that are inputs where the contract allows it, NaN in every lane that must not count,
-// and not one element written beside the result.
+// Every kernel of kernels.inc, on every instruction set of this machine, gives the bits of the reference: all sizes around the
+// widths of vectors and panels, special values, outputs that are inputs where the contract allows it, NaN in every lane that must
+// not count, and not one element written beside the result.
 #include <string>
 #include <vector>
 
@@ -245,8 +245,8 @@ void test(const Pair<UpdateArgs<T>>& f) {
     for (const std::size_t panels : {0, 1, 2, 3, 7}) {
       for (const bool plain : {false, true}) {
         const std::size_t n = panels * kPanelWidth<T>;
-        const UpdateScalars<T> scalars = {T(0.01), plain ? T{0} : T(0.3), plain ? T{1} : T(0.97), T(0.9), T(0.9),
-                                          T(0.1),  T(0.999),              T(0.001),               T(1e-8), T(3.1)};
+        const UpdateScalars<T> scalars = {
+            T(0.01), plain ? T{0} : T(0.3), plain ? T{1} : T(0.97), T(0.9), T(0.9), T(0.1), T(0.999), T(0.001), T(1e-8), T(3.1)};
         const auto g = Array<T>::random(n, values);
         Array<T> w = Array<T>::random(n, values);
         Array<T> first = Array<T>::random(n, values);
@@ -293,12 +293,14 @@ void test_gather(const Pair<GatherArgs<T>>& f, Source type) {
         std::vector<std::int64_t> index(rows + 1);
         for (std::int64_t& i : index) i = static_cast<std::int64_t>(random_bits()() % kSourceRows);
         for (const T scale : {T{1}, T(1 / 255.0), T(-0.5)}) {
-          for (const std::int64_t* which : {static_cast<const std::int64_t*>(nullptr), static_cast<const std::int64_t*>(index.data())}) {
+          for (const std::int64_t* which :
+               {static_cast<const std::int64_t*>(nullptr), static_cast<const std::int64_t*>(index.data())}) {
             Matrix<T> dst(rows, columns, T{77});
             Matrix<T> expected = dst;
             f.kernel({origin, row_stride, step * size, which, dst.panels(), rows, columns, scale, type});
             f.reference({origin, row_stride, step * size, which, expected.panels(), rows, columns, scale, type});
-            CHECK_THAT(dst == expected, f.name << " source " << static_cast<int>(type) << ' ' << rows << " x " << columns << " step " << step);
+            CHECK_THAT(dst == expected,
+                       f.name << " source " << static_cast<int>(type) << ' ' << rows << " x " << columns << " step " << step);
           }
         }
       }
@@ -348,7 +350,8 @@ void test_gemm(const Pair<GemmArgs<T>>& f, std::size_t rows, std::size_t depth, 
   for (const Epilogue epilogue : {Epilogue::none, Epilogue::relu, Epilogue::relu_backward}) {
     for (const bool with_bias : {false, true}) {
       const auto run = [&](void (*kernel)(const GemmArgs<T>&), Matrix<T>& c, const Matrix<T>& from) {
-        kernel({a.view().from_row(first_row), b.view().from_panel(first_panel), c.panels().from_row(first_row).from_panel(first_panel),
+        kernel({a.view().from_row(first_row), b.view().from_panel(first_panel),
+                c.panels().from_row(first_row).from_panel(first_panel),
                 with_bias ? bias.view().from_panel(first_panel) : Panels<const T>{},
                 from.view().from_row(first_row).from_panel(first_panel), rows, depth, panels, epilogue});
       };
@@ -389,8 +392,8 @@ void test(const Pair<WeightGradientArgs<T>>& f) {
         Matrix<T> expected = g;
         const std::size_t panel = skip / kPanelWidth<T>;
         const auto run = [&](void (*kernel)(const WeightGradientArgs<T>&), Matrix<T>& to) {
-          kernel({x.view().from_panel(panel), dz.view().from_panel(panel), to.panels().from_row(skip).from_panel(panel), batch, rows,
-                  panel_count<T>(columns)});
+          kernel({x.view().from_panel(panel), dz.view().from_panel(panel), to.panels().from_row(skip).from_panel(panel), batch,
+                  rows, panel_count<T>(columns)});
         };
         run(f.kernel, g);
         run(f.reference, expected);

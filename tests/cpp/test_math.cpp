@@ -1,5 +1,6 @@
 // The elementary functions and losses against mathematics rather than against the reference kernels: values at special points,
-// symmetry, derivatives against central differences in float64, and losses that stay finite. The campaign over all inputs is ulp.cpp.
+// symmetry, derivatives against central differences in float64, and losses that stay finite. The campaign over all inputs is
+// ulp.cpp.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -140,11 +141,13 @@ void test_activation_derivatives(const Tables& tables) {
     for (double point = -9.87; point < 10; point += 0.173) {
       const double quotient = (at(c.forward, point + kStep, c.alpha) - at(c.forward, point - kStep, c.alpha)) / (2 * kStep);
       const double slope = slope_at(c.forward, c.backward, c.saves_x, point, c.alpha);
-      CHECK_THAT(std::fabs(slope - quotient) < kTolerance, tables.isa << ' ' << c.name << "'(" << point << ") = " << slope << ", quotient " << quotient);
+      CHECK_THAT(std::fabs(slope - quotient) < kTolerance,
+                 tables.isa << ' ' << c.name << "'(" << point << ") = " << slope << ", quotient " << quotient);
     }
     if (std::string(c.name) == "relu" || std::string(c.name) == "leaky_relu") continue;
     for (const double far : {-1e300, -800.0, 800.0, 1e300}) {
-      CHECK_THAT(std::isfinite(slope_at(c.forward, c.backward, c.saves_x, far, c.alpha)), tables.isa << ' ' << c.name << "'(" << far << ')');
+      CHECK_THAT(std::isfinite(slope_at(c.forward, c.backward, c.saves_x, far, c.alpha)),
+                 tables.isa << ' ' << c.name << "'(" << far << ')');
     }
   }
 }
@@ -171,7 +174,8 @@ void test_loss_derivatives(const Tables& tables, const LossCase& c, bool labels,
   const double seed = 0.7;
   const auto loss_of = [&](Panels<double> gradient) {
     double loss = 77;
-    c.kernel({p.view(), labels ? Panels<const double>{} : t.view(), labels ? &label : nullptr, &seed, &loss, gradient, 1, columns, alpha});
+    c.kernel({p.view(), labels ? Panels<const double>{} : t.view(), labels ? &label : nullptr, &seed, &loss, gradient, 1, columns,
+              alpha});
     return loss;
   };
   Matrix<double> gradient(1, columns, 77);
@@ -186,8 +190,8 @@ void test_loss_derivatives(const Tables& tables, const LossCase& c, bool labels,
     p(0, j) = here;
     const double quotient = seed * (above - below) / (2 * kStep);
     // Sums of up to 100 terms of size 10: 2^-53 * 1000 / h.
-    CHECK_THAT(std::fabs(gradient(0, j) - quotient) < 1e-7,
-               tables.isa << ' ' << c.name << " gradient " << gradient(0, j) << ", quotient " << quotient << ", columns " << columns);
+    CHECK_THAT(std::fabs(gradient(0, j) - quotient) < 1e-7, tables.isa << ' ' << c.name << " gradient " << gradient(0, j)
+                                                                       << ", quotient " << quotient << ", columns " << columns);
   }
 }
 
@@ -221,7 +225,8 @@ void test_row_derivatives(const Tables& tables, std::size_t columns) {
       const double below = objective();
       x(0, j) = here;
       const double quotient = (above - below) / (2 * kStep);
-      CHECK_THAT(std::fabs(gx(0, j) - quotient) < 1e-7, tables.isa << ' ' << c.name << ' ' << gx(0, j) << ", quotient " << quotient);
+      CHECK_THAT(std::fabs(gx(0, j) - quotient) < 1e-7,
+                 tables.isa << ' ' << c.name << ' ' << gx(0, j) << ", quotient " << quotient);
     }
   }
 }

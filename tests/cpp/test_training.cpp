@@ -74,7 +74,8 @@ struct Data {
   }
   [[nodiscard]] static ArrayView view(const Tensor& t) {
     const auto columns = static_cast<std::size_t>(t.shape()[1]);
-    return {t.raw(), kernels::Source::float64, static_cast<std::ptrdiff_t>(columns * 8), 8, static_cast<std::size_t>(t.shape()[0]), columns};
+    return {t.raw(), kernels::Source::float64, static_cast<std::ptrdiff_t>(columns * 8), 8, static_cast<std::size_t>(t.shape()[0]),
+            columns};
   }
   [[nodiscard]] Dataset values() const { return {view(x), view(y), std::nullopt, 1, false}; }
   [[nodiscard]] Dataset classes() const {
@@ -89,8 +90,9 @@ TrainerSettings settings(const std::string& loss, bool labels, const std::string
   TrainerSettings all;
   all.loss = loss;
   all.labels = labels;
-  all.optimizer = optimizer == "sgd" ? optimizer_settings("sgd", {{"lr", 0.1}})
-                                     : optimizer_settings("adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});
+  all.optimizer = optimizer == "sgd"
+                      ? optimizer_settings("sgd", {{"lr", 0.1}})
+                      : optimizer_settings("adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});
   all.seed = 5;
   return all;
 }
@@ -143,8 +145,8 @@ void test_one_step() {
   CHECK(trainer->iterations() == 1);
 }
 
-std::vector<unsigned char> trained(DType dtype, const std::vector<std::int64_t>& sizes, const char* activation, bool labels, int threads,
-                                   std::size_t step_at_a_time) {
+std::vector<unsigned char> trained(DType dtype, const std::vector<std::int64_t>& sizes, const char* activation, bool labels,
+                                   int threads, std::size_t step_at_a_time) {
   const Data data(101, static_cast<std::size_t>(sizes.front()), static_cast<std::size_t>(sizes.back()));
   const std::shared_ptr<Network> net = network(mlp(dtype, sizes, activation));
   const Model training = mlp(dtype, sizes, activation, 0.25);
@@ -209,9 +211,11 @@ void test_refusals() {
   CHECK_THROWS(trainer->train_on_batch(data.classes()), std::invalid_argument);
   CHECK_THROWS(trainer->evaluate(data.classes()), std::invalid_argument);
   CHECK(bytes_of(*net) == before);
-  CHECK_THROWS(Trainer::make(net, mlp(DType::float64, {4, 3}, "relu").graph, model.input, model.output, settings("mse", false, "sgd")),
-               TypeError);
-  CHECK_THROWS(Trainer::make(net, model.graph, model.input, model.output, settings("unheard_of", false, "sgd")), std::invalid_argument);
+  CHECK_THROWS(
+      Trainer::make(net, mlp(DType::float64, {4, 3}, "relu").graph, model.input, model.output, settings("mse", false, "sgd")),
+      TypeError);
+  CHECK_THROWS(Trainer::make(net, model.graph, model.input, model.output, settings("unheard_of", false, "sgd")),
+               std::invalid_argument);
   CHECK_THROWS(net->set_parameters({{"dense_0.bias", Tensor(DType::float32, {4})}}), std::invalid_argument);
 }
 

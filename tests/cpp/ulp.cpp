@@ -127,8 +127,8 @@ struct Worst {
     using N = typename WiderOf<T>::type::Number;
     for (std::size_t i = 0; i < x.size(); ++i) {
       // An infinite argument is its limit: x e^x and the like give -0 far below, where exact arithmetic on infinity would give NaN.
-      const double ulps_here =
-          x[i] == -HUGE_VAL && f.exact(N{-1e4}) == 0 ? (y[i] == 0 ? 0 : HUGE_VAL) : error_in_ulps(y[i], f.exact(static_cast<N>(x[i])));
+      const double ulps_here = x[i] == -HUGE_VAL && f.exact(N{-1e4}) == 0 ? (y[i] == 0 ? 0 : HUGE_VAL)
+                                                                          : error_in_ulps(y[i], f.exact(static_cast<N>(x[i])));
       if (ulps_here > ulps) {
         ulps = ulps_here;
         at = x[i];
@@ -140,8 +140,9 @@ struct Worst {
 
 template <class T>
 bool report(const char* type, const Function<T>& f, const Worst<T>& worst, double bound) {
-  std::printf("%-7s %-9s %12llu inputs   largest error %.4f ulp at %a%s\n", type, f.name, static_cast<unsigned long long>(worst.count),
-              worst.ulps, static_cast<double>(worst.at), worst.ulps <= bound ? "" : "   FAILED");
+  std::printf("%-7s %-9s %12llu inputs   largest error %.4f ulp at %a%s\n", type, f.name,
+              static_cast<unsigned long long>(worst.count), worst.ulps, static_cast<double>(worst.at),
+              worst.ulps <= bound ? "" : "   FAILED");
   std::fflush(stdout);
   return worst.ulps <= bound;
 }

@@ -23,7 +23,7 @@ class Problem:
         self.feeds: dict[int, Array] = {}
         self.inputs: list[int] = []
         for number, array in enumerate(case.arrays):
-            shape = ((-1,) + array.shape[1:]) if number in case.rows else array.shape
+            shape = (-1, *array.shape[1:]) if number in case.rows else array.shape
             kind = "int64" if array.dtype == np.int64 else dtype
             self.inputs.append(graph.input(f"x{number}", shape, kind))
             self.feeds[self.inputs[-1]] = np.array(array, dtype=kind)

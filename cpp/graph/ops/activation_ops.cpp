@@ -16,10 +16,7 @@ using kernels::active_tables;
 // About one exponential and a division; relu and its kin cost less, and no decision hangs on that.
 constexpr double kActivationFlops = 20;
 
-struct Saved {
-  static constexpr bool x = false;
-  static constexpr bool y = true;
-};
+enum Saved : bool { x = false, y = true };
 
 template <class T>
 auto forward_kernel(Activation activation) {
@@ -56,7 +53,7 @@ bool saves_output(Activation activation) noexcept {
   switch (activation) {
 #define CHAINRULE_ACTIVATION(name, saved, alpha) \
   case Activation::name:                         \
-    return Saved::saved;
+    return Saved::saved == Saved::y;
 #include "kernels/activations.inc"
 #undef CHAINRULE_ACTIVATION
   }
@@ -120,14 +117,14 @@ NodeId ActivationBackward::vjp(Graph& graph, NodeId self, NodeId cotangent, int 
   return (Expression{&graph, cotangent} * Expression{&graph, node.inputs[0]} * change).id;
 }
 
-#define CHAINRULE_ACTIVATION(name, saved, alpha)                                                         \
-  const Operation& ops::name() {                                                                         \
-    static const ActivationOperation operation(#name, kernels::Activation::name, alpha);                 \
-    return operation;                                                                                    \
-  }                                                                                                      \
-  const Operation& ops::name##_backward() {                                                              \
-    static const ActivationBackward operation(#name "_backward", kernels::Activation::name, alpha);      \
-    return operation;                                                                                    \
+#define CHAINRULE_ACTIVATION(name, saved, alpha)                                                    \
+  const Operation& ops::name() {                                                                    \
+    static const ActivationOperation operation(#name, kernels::Activation::name, alpha);            \
+    return operation;                                                                               \
+  }                                                                                                 \
+  const Operation& ops::name##_backward() {                                                         \
+    static const ActivationBackward operation(#name "_backward", kernels::Activation::name, alpha); \
+    return operation;                                                                               \
   }
 #include "kernels/activations.inc"
 #undef CHAINRULE_ACTIVATION

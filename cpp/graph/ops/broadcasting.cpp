@@ -89,9 +89,8 @@ class SumLike final : public Like {
     const Tensor& x = inputs[0];
     if (x.shape() == shape) return x;
     Tensor y(x.dtype(), shape);
-    for_floating(x.dtype(), [&]<class T>() {
-      sum_strided(x.data<T>(), y.data<T>(), broadcast_strides(shape, x.shape()), x.shape());
-    });
+    for_floating(x.dtype(),
+                 [&]<class T>() { sum_strided(x.data<T>(), y.data<T>(), broadcast_strides(shape, x.shape()), x.shape()); });
     return y;
   }
 

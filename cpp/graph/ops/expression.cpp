@@ -52,9 +52,7 @@ Expression operator*(Expression a, double b) {
 
 Expression exp(Expression x) { return apply(ops::exp(), {x}); }
 
-Expression power(Expression x, double exponent) {
-  return exponent == 1 ? x : apply(ops::power(), {x}, {.alpha = exponent});
-}
+Expression power(Expression x, double exponent) { return exponent == 1 ? x : apply(ops::power(), {x}, {.alpha = exponent}); }
 
 Expression activation(kernels::Activation kind, Expression x) {
   const Operation& operation = activation_operation(kind);
@@ -74,9 +72,7 @@ Expression sum(Expression x, Shape axes, bool keepdims) {
   return x.zero() ? x : apply(ops::sum(), {x}, {.axes = std::move(axes), .keepdims = keepdims});
 }
 
-Expression row_sum(Expression x) {
-  return x.zero() ? x : sum(x, {static_cast<std::int64_t>(x.shape().size()) - 1}, true);
-}
+Expression row_sum(Expression x) { return x.zero() ? x : sum(x, {static_cast<std::int64_t>(x.shape().size()) - 1}, true); }
 
 Expression reshape(Expression x, Shape shape) {
   if (x.zero() || x.shape() == shape) return x;

@@ -150,14 +150,14 @@ Expression LossBackward::expand(Graph& graph, NodeId self) const {
   return as_column({&graph, node.inputs[0]}) * gradient;
 }
 
-#define CHAINRULE_LOSS(name, alpha, labels, values)                                                        \
-  const Operation& ops::name() {                                                                           \
-    static const LossOperation operation(#name, {Loss::name, alpha, labels, values});                      \
-    return operation;                                                                                      \
-  }                                                                                                        \
-  const Operation& ops::name##_backward() {                                                                \
-    static const LossBackward operation(#name "_backward", {Loss::name, alpha, labels, values});           \
-    return operation;                                                                                      \
+#define CHAINRULE_LOSS(name, alpha, labels, values)                                              \
+  const Operation& ops::name() {                                                                 \
+    static const LossOperation operation(#name, {Loss::name, alpha, labels, values});            \
+    return operation;                                                                            \
+  }                                                                                              \
+  const Operation& ops::name##_backward() {                                                      \
+    static const LossBackward operation(#name "_backward", {Loss::name, alpha, labels, values}); \
+    return operation;                                                                            \
   }
 #include "kernels/losses.inc"
 #undef CHAINRULE_LOSS

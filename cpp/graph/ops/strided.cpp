@@ -25,9 +25,8 @@ Shape broadcast_strides(const Shape& narrow, const Shape& wide) {
 Tensor broadcast_to(const Tensor& tensor, const Shape& shape) {
   if (tensor.shape() == shape) return tensor;
   Tensor wide(tensor.dtype(), shape);
-  for_floating(tensor.dtype(), [&]<class T>() {
-    copy_strided(tensor.data<T>(), broadcast_strides(tensor.shape(), shape), wide.data<T>(), shape);
-  });
+  for_floating(tensor.dtype(),
+               [&]<class T>() { copy_strided(tensor.data<T>(), broadcast_strides(tensor.shape(), shape), wide.data<T>(), shape); });
   return wide;
 }
 

@@ -1,8 +1,8 @@
-// c = a b on panels: the forward product z = x w + b and the input gradient dx = dz w^T, which differ only in what they are called with
-// (the input gradient's right operand is the transposed copy of the weights, kept in panels too).
+// c = a b on panels: the forward product z = x w + b and the input gradient dx = dz w^T, which differ only in what they are called
+// with (the input gradient's right operand is the transposed copy of the weights, kept in panels too).
 //
-// The right operand is read in long runs, C panels at a time, over the whole depth: the accumulators never leave the registers, so no
-// partial sum is ever stored and each element is one chain of fma. The left operand is broadcast from panels, whose rows lie one
+// The right operand is read in long runs, C panels at a time, over the whole depth: the accumulators never leave the registers, so
+// no partial sum is ever stored and each element is one chain of fma. The left operand is broadcast from panels, whose rows lie one
 // cache line apart at constant offsets from one pointer.
 
 template <class T, std::size_t R, std::size_t C>

@@ -9,7 +9,8 @@ inline constexpr std::size_t kRegisters = 32;
 inline constexpr std::size_t kRegisters = 16;
 #endif
 
-/// Vector registers of an R x C tile: accumulators, one row of the right operand (from memory where it is used once), one broadcast.
+/// Vector registers of an R x C tile: accumulators, one row of the right operand (from memory where it is used once), one
+/// broadcast.
 template <class T>
 constexpr std::size_t tile_registers(std::size_t rows, std::size_t panels) {
   const std::size_t row = panels * kVectorsPerPanel<T>;
@@ -24,11 +25,13 @@ constexpr std::size_t most_rows(std::size_t panels) {
   return rows;
 }
 
-/// The tallest tile: two panels wide with 64-byte vectors (14 x 2: one panel would leave the broadcasts as the bound), else one (6 x 1).
+/// The tallest tile: two panels wide with 64-byte vectors (14 x 2: one panel would leave the broadcasts as the bound), else one (6
+/// x 1).
 template <class T>
 inline constexpr std::size_t kTallest = most_rows<T>(kVectorsPerPanel<T> == 1 ? 2 : 1);
 
-/// The widest tile of R rows, in panels (1, 2, 4 or 8): few rows need many panels, since an fma takes 4 cycles and two start in each.
+/// The widest tile of R rows, in panels (1, 2, 4 or 8): few rows need many panels, since an fma takes 4 cycles and two start in
+/// each.
 template <class T>
 constexpr std::size_t widest(std::size_t rows) {
   std::size_t panels = 8;
@@ -69,7 +72,8 @@ struct Tile {
   }
 };
 
-/// Calls run.template operator()<R, C>() for sizes known only at run time: 1 <= rows <= kTallest, panels one of the widths of that R.
+/// Calls run.template operator()<R, C>() for sizes known only at run time: 1 <= rows <= kTallest, panels one of the widths of that
+/// R.
 template <class T, std::size_t R, class Run>
 CHAINRULE_INLINE void with_width(std::size_t panels, const Run& run) {
   if constexpr (widest<T>(R) >= 8) {

@@ -1,7 +1,7 @@
 // dst = src^T on panels: the copy of the weights that the input gradient reads.
 //
-// Square blocks of one vector's width are transposed in registers, in log2(width) rounds: round s swaps the off-diagonal halves of all
-// blocks of 2 s lanes by 2 s rows.
+// Square blocks of one vector's width are transposed in registers, in log2(width) rounds: round s swaps the off-diagonal halves of
+// all blocks of 2 s lanes by 2 s rows.
 
 template <class T, std::size_t S, std::size_t... I>
 CHAINRULE_INLINE void swap_halves(Vec<T>& a, Vec<T>& b, std::index_sequence<I...>) {

@@ -1,7 +1,7 @@
 // g = x^T dz on panels, and the column sums of dz.
 //
-// Both operands of the weight gradient are read in whole panel rows, one after the other: a tile takes a few lanes of one panel of x
-// and C panels of dz through the whole batch, with the sums in registers.
+// Both operands of the weight gradient are read in whole panel rows, one after the other: a tile takes a few lanes of one panel of
+// x and C panels of dz through the whole batch, with the sums in registers.
 
 template <class T, std::size_t R, std::size_t C>
 __attribute__((noinline)) void weight_gradient_tile(const WeightGradientArgs<T>& args, const T* x, const T* dz, T* g) {

@@ -1,8 +1,8 @@
 // Compiles every kernel for one instruction set and fills its table. The including file defines CHAINRULE_ISA (the namespace)
 // and CHAINRULE_VECTOR_BYTES, and nothing else.
 //
-// Everything but that function has internal linkage, and no standard container or algorithm is used: a weak symbol compiled here with
-// wide instructions could become the whole program's copy.
+// Everything but that function has internal linkage, and no standard container or algorithm is used: a weak symbol compiled here
+// with wide instructions could become the whole program's copy.
 
 #include <cstddef>
 #include <cstdint>
@@ -42,7 +42,7 @@ namespace {
 }  // namespace
 
 // The functions that profilers name, chainrule::<isa>::<kernel>_f32 and _f64: never inlined, never exported.
-#define CHAINRULE_KERNEL(name, Args)                                                                       \
+#define CHAINRULE_KERNEL(name, Args)                                                                        \
   __attribute__((noinline)) static void name##_f32(const Args<float>& args) { name##_kernel<float>(args); } \
   __attribute__((noinline)) static void name##_f64(const Args<double>& args) { name##_kernel<double>(args); }
 #include "kernels/kernels.inc"
@@ -52,18 +52,17 @@ namespace {
 #define CHAINRULE_TEXT(isa) CHAINRULE_TEXT_OF(isa)
 
 const Tables& tables() {
-  static constexpr Tables kTables = {
-      CHAINRULE_TEXT(CHAINRULE_ISA),
-      {
+  static constexpr Tables kTables = {CHAINRULE_TEXT(CHAINRULE_ISA),
+                                     {
 #define CHAINRULE_KERNEL(name, Args) name##_f32,
 #include "kernels/kernels.inc"
 #undef CHAINRULE_KERNEL
-      },
-      {
+                                     },
+                                     {
 #define CHAINRULE_KERNEL(name, Args) name##_f64,
 #include "kernels/kernels.inc"
 #undef CHAINRULE_KERNEL
-      }};
+                                     }};
   return kTables;
 }
 

@@ -24,8 +24,8 @@ void gather_rows(const GatherArgs<T>& args) {
   for (std::size_t i = 0; i < args.rows; ++i) {
     const std::int64_t row = args.index != nullptr ? args.index[i] : static_cast<std::int64_t>(i);
     for (std::size_t j = 0; j < args.columns; ++j) {
-      const char* address = static_cast<const char*>(args.source) + row * args.row_stride +
-                            static_cast<std::ptrdiff_t>(j) * args.column_stride;
+      const char* address =
+          static_cast<const char*>(args.source) + row * args.row_stride + static_cast<std::ptrdiff_t>(j) * args.column_stride;
       *args.dst.at(i, j) = element_of(args.type, address, args.scale);
     }
   }

@@ -1,6 +1,6 @@
-// Elementary functions of one number: simd/math-inl.h at the smallest width, with every fma the C library's. The polynomials are the
-// contract, so that this is what other instruction sets must match; that they are right is tested against other libraries.
-// Part of reference.cpp, inside its anonymous namespace.
+// Elementary functions of one number: simd/math-inl.h at the smallest width, with every fma the C library's. The polynomials are
+// the contract, so that this is what other instruction sets must match; that they are right is tested against other libraries. Part
+// of reference.cpp, inside its anonymous namespace.
 
 #define CHAINRULE_REFERENCE
 #define CHAINRULE_VECTOR_BYTES 8
@@ -11,10 +11,10 @@
 #include "kernels/simd/math-inl.h"
 
 /// f of one number, f being written for vectors.
-#define CHAINRULE_SCALAR(name)                  \
-  template <class T>                            \
-  T scalar_##name(T x) {                        \
-    return name(splat(x))[0];                   \
+#define CHAINRULE_SCALAR(name) \
+  template <class T>           \
+  T scalar_##name(T x) {       \
+    return name(splat(x))[0];  \
   }
 CHAINRULE_SCALAR(exp)
 CHAINRULE_SCALAR(log)

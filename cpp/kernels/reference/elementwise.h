@@ -1,4 +1,5 @@
-// Activations, their derivatives, arithmetic and updates, one number at a time. Part of reference.cpp, inside its anonymous namespace.
+// Activations, their derivatives, arithmetic and updates, one number at a time. Part of reference.cpp, inside its anonymous
+// namespace.
 
 inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
 inline constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;  // rounded once
@@ -62,21 +63,21 @@ T backward(Activation f, T g, T saved, T alpha) {
   return 0;
 }
 
-#define CHAINRULE_ACTIVATION(name, saved_value, default_alpha)                                                                   \
-  template <class T>                                                                                                             \
-  void name##_forward(const UnaryArgs<T>& args) {                                                                                \
-    for (std::size_t i = 0; i < args.n; ++i) args.y[i] = forward(Activation::name, args.x[i], args.alpha);                       \
-  }                                                                                                                              \
-  template <class T>                                                                                                             \
-  void name##_backward(const UnaryBackwardArgs<T>& args) {                                                                       \
-    for (std::size_t i = 0; i < args.n; ++i) args.gx[i] = backward(Activation::name, args.g[i], args.saved[i], args.alpha);      \
+#define CHAINRULE_ACTIVATION(name, saved_value, default_alpha)                                                              \
+  template <class T>                                                                                                        \
+  void name##_forward(const UnaryArgs<T>& args) {                                                                           \
+    for (std::size_t i = 0; i < args.n; ++i) args.y[i] = forward(Activation::name, args.x[i], args.alpha);                  \
+  }                                                                                                                         \
+  template <class T>                                                                                                        \
+  void name##_backward(const UnaryBackwardArgs<T>& args) {                                                                  \
+    for (std::size_t i = 0; i < args.n; ++i) args.gx[i] = backward(Activation::name, args.g[i], args.saved[i], args.alpha); \
   }
 #include "kernels/activations.inc"
 #undef CHAINRULE_ACTIVATION
 
-#define CHAINRULE_ELEMENTWISE(name, Args, formula)           \
-  template <class T>                                         \
-  void name(const Args<T>& args) {                           \
+#define CHAINRULE_ELEMENTWISE(name, Args, formula)                \
+  template <class T>                                              \
+  void name(const Args<T>& args) {                                \
     for (std::size_t i = 0; i < args.n; ++i) args.y[i] = formula; \
   }
 CHAINRULE_ELEMENTWISE(exp, UnaryArgs, scalar_exp(args.x[i]))

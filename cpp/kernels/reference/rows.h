@@ -113,7 +113,9 @@ template <class T>
 void mae_loss(const LossArgs<T>& args) {
   separable_loss(
       args, static_cast<T>(args.columns), [](T p, T t) { return std::fabs(p - t); },
-      [](T p, T t) { return p - t > 0 ? T{1} : p - t < 0 ? T{-1} : p - t; });
+      [](T p, T t) { return p - t > 0   ? T{1}
+                            : p - t < 0 ? T{-1}
+                                        : p - t; });
 }
 
 template <class T>
@@ -125,14 +127,15 @@ void huber_loss(const LossArgs<T>& args) {
         const T d = std::fabs(p - t);
         return d <= delta ? T{0.5} * d * d : delta * (d - T{0.5} * delta);
       },
-      [delta](T p, T t) { return p - t > delta ? delta : p - t < -delta ? -delta : p - t; });
+      [delta](T p, T t) { return p - t > delta    ? delta
+                                 : p - t < -delta ? -delta
+                                                  : p - t; });
 }
 
 template <class T>
 void binary_cross_entropy_loss(const LossArgs<T>& args) {
   separable_loss(
-      args, static_cast<T>(args.columns),
-      [](T p, T t) { return std::fma(-p, t, p < 0 ? T{0} : p) + scalar_softplus_tail(p); },
+      args, static_cast<T>(args.columns), [](T p, T t) { return std::fma(-p, t, p < 0 ? T{0} : p) + scalar_softplus_tail(p); },
       [](T p, T t) { return scalar_sigmoid(p) - t; });
 }
 

@@ -64,9 +64,9 @@ CHAINRULE_INLINE ExpPair exp_pair(Vec<double> x, Vec<double> x_lo) {
   const Vec<double> r = r_high - correction;
   const Vec<double> r_lo = ((r_high - r) - correction) + x_lo;
   // (e^r - 1 - r - r^2 / 2) / r^3 on |r| <= 0.34661; times r^3 the error is 2^-61.7 of r.
-  const Vec<double> q = polynomial(r, 0x1.5555555555559p-3, 0x1.5555555555559p-5, 0x1.111111110f6ddp-7, 0x1.6c16c16c14a78p-10,
-                                   0x1.a01a01afd58adp-13, 0x1.a01a01af67439p-16, 0x1.71ddf87675fa3p-19, 0x1.27e4c7bd9085ep-22,
-                                   0x1.af5e87f18a4b2p-26, 0x1.1f92c96be9f51p-29);
+  const Vec<double> q =
+      polynomial(r, 0x1.5555555555559p-3, 0x1.5555555555559p-5, 0x1.111111110f6ddp-7, 0x1.6c16c16c14a78p-10, 0x1.a01a01afd58adp-13,
+                 0x1.a01a01af67439p-16, 0x1.71ddf87675fa3p-19, 0x1.27e4c7bd9085ep-22, 0x1.af5e87f18a4b2p-26, 0x1.1f92c96be9f51p-29);
   const Pair square = two_product(r, r);
   const Pair m = fast_two_sum(r, 0.5 * square.hi);
   const Vec<double> cubic = square.hi * r * q;
@@ -93,7 +93,8 @@ CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) {
   const ExpPair e = exp_pair(x, Vec<double>{});
   const Vec<double> power = e.power1 * e.power2;
   const Pair less_one = fast_two_sum(splat(-1.0), power);
-  const Pair sum = fast_two_sum(less_one.hi, power * e.m.hi);  // the first is 0 or at least 1/2 in magnitude, the second at most 0.21
+  const Pair sum =
+      fast_two_sum(less_one.hi, power * e.m.hi);  // the first is 0 or at least 1/2 in magnitude, the second at most 0.21
   return fast_two_sum(sum.hi, fma(power, e.m.lo, sum.lo + less_one.lo));
 }
 CHAINRULE_INLINE Vec<double> expm1_negative(Vec<double> x, double factor) {

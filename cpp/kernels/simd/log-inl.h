@@ -9,9 +9,9 @@ struct ExponentAndFraction {
 };
 /// For positive normal x.
 CHAINRULE_INLINE ExponentAndFraction split(Vec<double> x) {
-  constexpr std::uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDU;           // bits of sqrt(1/2), which become those of 1
-  constexpr std::uint64_t kOne = 0x3FF0000000000000U;                // and keep the biased exponent in its field
-  constexpr std::uint64_t kTwoTo52 = 0x4330000000000000U;            // an integer below 2^52 in its low bits makes 2^52 + it
+  constexpr std::uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDU;  // bits of sqrt(1/2), which become those of 1
+  constexpr std::uint64_t kOne = 0x3FF0000000000000U;       // and keep the biased exponent in its field
+  constexpr std::uint64_t kTwoTo52 = 0x4330000000000000U;   // an integer below 2^52 in its low bits makes 2^52 + it
   const Bits moved = (Bits)x + (kOne - kSqrtHalf);
   const Vec<double> n = (Vec<double>)((moved >> 52) | kTwoTo52) - (0x1p52 + 1023.0);
   return {n, (Vec<double>)((moved & 0x000FFFFFFFFFFFFFU) + kSqrtHalf)};
@@ -21,9 +21,9 @@ CHAINRULE_INLINE ExponentAndFraction split(Vec<double> x) {
 
 /// log(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1], relative error 2^-33.2.
 CHAINRULE_INLINE Vec<double> log1p_over_f(Vec<double> f) {
-  return polynomial(f, 0x1.0000000026655p+0, -0x1.0000001c64c38p-1, 0x1.5555541cf21b6p-2, -0x1.ffffa6b7f304ep-3, 0x1.999a31bdd61d3p-3,
-                    -0x1.55695232ee2a8p-3, 0x1.24912ed3971f9p-3, -0x1.fc5674fb329dcp-4, 0x1.c36d1038055e2p-4, -0x1.bdb1745a74b79p-4,
-                    0x1.b7a9328442bb7p-4, -0x1.ea4ba2eaf6fd0p-5);
+  return polynomial(f, 0x1.0000000026655p+0, -0x1.0000001c64c38p-1, 0x1.5555541cf21b6p-2, -0x1.ffffa6b7f304ep-3,
+                    0x1.999a31bdd61d3p-3, -0x1.55695232ee2a8p-3, 0x1.24912ed3971f9p-3, -0x1.fc5674fb329dcp-4, 0x1.c36d1038055e2p-4,
+                    -0x1.bdb1745a74b79p-4, 0x1.b7a9328442bb7p-4, -0x1.ea4ba2eaf6fd0p-5);
 }
 
 /// log(1 + e) + c for 0 <= e <= 1.
@@ -54,8 +54,9 @@ CHAINRULE_INLINE Vec<float> log(Vec<float> x) {
 
 // For double results.
 
-/// log(1 + f) on [sqrt(1/2) - 1, sqrt(2) - 1], relative error about 2^-57. With s = f / (2 + f), log(1 + f) = log((1 + s) / (1 - s))
-/// = 2 s + s R(s^2) = f - (f^2 / 2 - s (f^2 / 2 + R)), where only the last term, small against f, suffers from the rounding of s.
+/// log(1 + f) on [sqrt(1/2) - 1, sqrt(2) - 1], relative error about 2^-57. With s = f / (2 + f), log(1 + f) = log((1 + s) / (1 -
+/// s)) = 2 s + s R(s^2) = f - (f^2 / 2 - s (f^2 / 2 + R)), where only the last term, small against f, suffers from the rounding of
+/// s.
 CHAINRULE_INLINE Pair log1p_pair(Vec<double> f) {
   const Vec<double> s = f / (f + 2.0);
   const Vec<double> z = s * s;

@@ -1,10 +1,10 @@
 // Elementary functions on vectors, the same bits on every instruction set: polynomials of explicit fma, no tables, no libm.
 //
-// A float function is evaluated in double, where a plain polynomial leaves errors of 2^-32 and less, and is rounded to float once; so
-// results differ from the correctly rounded ones only where the exact value lies within 2^-32 of a tie: less than 0.51 ulp.
-// A double function carries its leading terms as the sum of two doubles (pair-inl.h) and stays below 0.6 ulp or so.
-// tests/cpp/ulp.cpp measures both. Coefficients are minimax: Remez exchange on 1000 to 3000 Chebyshev points in 50 digits, rounded to
-// double; each set names its interval and its error before that rounding.
+// A float function is evaluated in double, where a plain polynomial leaves errors of 2^-32 and less, and is rounded to float once;
+// so results differ from the correctly rounded ones only where the exact value lies within 2^-32 of a tie: less than 0.51 ulp. A
+// double function carries its leading terms as the sum of two doubles (pair-inl.h) and stays below 0.6 ulp or so. tests/cpp/ulp.cpp
+// measures both. Coefficients are minimax: Remez exchange on 1000 to 3000 Chebyshev points in 50 digits, rounded to double; each
+// set names its interval and its error before that rounding.
 
 typedef std::uint64_t Bits __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
 typedef std::uint32_t FloatBits __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
@@ -36,7 +36,8 @@ CHAINRULE_INLINE Vec<double> with_sign_of(Vec<double> magnitude, Vec<double> sig
   return (Vec<double>)((Bits)magnitude | ((Bits)sign & 0x8000000000000000U));
 }
 
-/// v, as a value that the compiler does not know: GCC 12 turns `a < b ? b : a` into one instruction, except where it sees a constant.
+/// v, as a value that the compiler does not know: GCC 12 turns `a < b ? b : a` into one instruction, except where it sees a
+/// constant.
 template <class V>
 CHAINRULE_INLINE V opaque(V v) {
 #if defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16
@@ -58,8 +59,9 @@ CHAINRULE_INLINE V clamp(V v, T low, T high) {
   return at_most(at_least(v, low), high);
 }
 
-// A float vector as doubles and back. Where a vector of doubles is wider than 16 bytes, GCC 12 converts it in 16-byte pieces, through the
-// stack, unless told the instruction. (A mask of all lanes: the forms without one read a register that GCC calls uninitialized.)
+// A float vector as doubles and back. Where a vector of doubles is wider than 16 bytes, GCC 12 converts it in 16-byte pieces,
+// through the stack, unless told the instruction. (A mask of all lanes: the forms without one read a register that GCC calls
+// uninitialized.)
 CHAINRULE_INLINE DoublePair widened(Vec<float> v) {
 #if defined(__AVX512F__)
   return {_mm512_maskz_cvtps_pd(0xFF, _mm512_maskz_extractf32x8_ps(0xFF, v, 0)),

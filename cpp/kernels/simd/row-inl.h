@@ -1,8 +1,8 @@
 // Rows of panels: a visit of a row's vectors with the mask of its columns, and sums and maxima over columns.
 //
-// THE order of every sum over the columns of a row, with P lanes to a panel: lane j adds columns j, j + P, j + 2 P, ... in ascending order from
-// +0; then lanes i and i + P / 2 are added for i < P / 2, then i and i + P / 4 for i < P / 4, and so on down to one. Lanes without a
-// column count as +0. The width of the vectors does not enter.
+// THE order of every sum over the columns of a row, with P lanes to a panel: lane j adds columns j, j + P, j + 2 P, ... in
+// ascending order from +0; then lanes i and i + P / 2 are added for i < P / 2, then i and i + P / 4 for i < P / 4, and so on down
+// to one. Lanes without a column count as +0. The width of the vectors does not enter.
 #pragma once
 
 template <class T>
@@ -91,8 +91,8 @@ CHAINRULE_INLINE Vec<T> row_max(Panels<const T> x, std::size_t row, std::size_t 
   return largest.combined([](Vec<T> a, Vec<T> b) CHAINRULE_INLINE_LAMBDA { return max(a, b); });
 }
 
-/// Calls f(panels) with a constant 1 where there is one panel: most heads have few columns, and without the loops over panels a row's
-/// vectors stay in registers.
+/// Calls f(panels) with a constant 1 where there is one panel: most heads have few columns, and without the loops over panels a
+/// row's vectors stay in registers.
 template <class T, class F>
 CHAINRULE_INLINE void with_panels(std::size_t columns, F f) {
   if (columns <= kPanelWidth<T>) {

@@ -21,9 +21,8 @@ CHAINRULE_INLINE Vec<float> tanh(Vec<float> x) {
 
 /// x / (1 + e^-x); -0 far below.
 CHAINRULE_INLINE Vec<float> silu(Vec<float> x) {
-  return in_doubles(at_least(x, -120.0F), [](Vec<double> v) CHAINRULE_INLINE_LAMBDA {
-    return v / (1.0 + exp_single(at_least(-v, -104.0)));
-  });
+  return in_doubles(at_least(x, -120.0F),
+                    [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return v / (1.0 + exp_single(at_least(-v, -104.0))); });
 }
 
 /// log(1 + e^-|x|) + c.
@@ -62,16 +61,14 @@ CHAINRULE_INLINE Vec<double> mish_slope(Vec<double> x, Vec<double> e) {
   return inverse * fma(inverse, 4.0 * x * e * (1.0 + e), q);
 }
 CHAINRULE_INLINE Vec<float> silu_derivative(Vec<float> x) {
-  return in_doubles(clamp(x, -104.0F, 104.0F),
-                    [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return silu_slope(v, exp_single(-v)); });
+  return in_doubles(clamp(x, -104.0F, 104.0F), [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return silu_slope(v, exp_single(-v)); });
 }
 CHAINRULE_INLINE Vec<double> silu_derivative(Vec<double> x) {
   const Vec<double> v = clamp(x, -700.0, 700.0);
   return silu_slope(v, exp(-v));
 }
 CHAINRULE_INLINE Vec<float> mish_derivative(Vec<float> x) {
-  return in_doubles(clamp(x, -104.0F, 40.0F),
-                    [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return mish_slope(v, exp_single(v)); });
+  return in_doubles(clamp(x, -104.0F, 40.0F), [](Vec<double> v) CHAINRULE_INLINE_LAMBDA { return mish_slope(v, exp_single(v)); });
 }
 CHAINRULE_INLINE Vec<double> mish_derivative(Vec<double> x) {
   const Vec<double> v = clamp(x, -700.0, 40.0);

@@ -1,6 +1,6 @@
-// The vector type of one instruction set, on GCC's vector extensions: +, -, *, /, comparisons, ?: and [] are the compiler's own; what it
-// lacks (exact fma, square root, loads from unaligned memory) stands here. CHAINRULE_VECTOR_BYTES is the width.
-// Compiled once per instruction set, inside an anonymous namespace: nothing here may be seen by the linker.
+// The vector type of one instruction set, on GCC's vector extensions: +, -, *, /, comparisons, ?: and [] are the compiler's own;
+// what it lacks (exact fma, square root, loads from unaligned memory) stands here. CHAINRULE_VECTOR_BYTES is the width. Compiled
+// once per instruction set, inside an anonymous namespace: nothing here may be seen by the linker.
 
 template <class T>
 struct VecOf {
