@@ -10,35 +10,62 @@ using kernels::kPanelWidth;
 using kernels::Panels;
 
 // A tile of gradient lives on the stack between its product and its update: 64 x 2 panels are 8 KiB of first-level cache, and
-// enough work (64 x 32 x batch fma in float) to hide what a tile costs beside.
+// enough work (64 x 32 x batch fma in float) to hide what a tile costs beside. Masters of few rows take more panels instead.
 constexpr std::size_t kTileRows = 64;
 constexpr std::size_t kTilePanels = 2;
+constexpr std::size_t kTileArea = kTileRows * kTilePanels;
+constexpr std::size_t kMostTilePanels = 8;
 
-template <class T>
-struct Scratch {
-  alignas(kCacheLine) T data[kTilePanels * kTileRows * kPanelWidth<T>];
-};
-
-// Panels of the scratch lie one behind the other without padding, as its rows of a parameter's panel do.
-template <class T>
-Panels<T> gradient_of(const Program<T>& program, const GradientTask& task, const ParameterTile& tile, T* workspace,
-                      std::size_t rows, Scratch<T>& scratch) {
-  const std::size_t count = tile.rows.end - tile.rows.begin;
-  const std::size_t panels = tile.panels.end - tile.panels.begin;
-  const Panels<T> dz = panels_of(program, task.dz, workspace).from_panel(tile.panels.begin);
-  const Panels<T> gradient{scratch.data, count * kPanelWidth<T>};
-  if (task.x.columns == 0) {
-    program.table->column_sum({{dz.data, dz.stride}, gradient, rows, panels});
-  } else {
-    const Panels<T> x = panels_of(program, task.x, workspace).from_panel(tile.rows.begin / kPanelWidth<T>);
-    program.table->gemm_weight_gradient({{x.data, x.stride}, {dz.data, dz.stride}, gradient, rows, count, panels});
-  }
-  return gradient;
+std::size_t tile_panels(std::size_t rows) {
+  return std::clamp(kTileArea / std::max<std::size_t>(rows, 1), kTilePanels, kMostTilePanels);
 }
 
 template <class T>
-T* state_at(std::vector<PanelMatrix<T>>& state, std::size_t parameter, std::size_t row, std::size_t panel) {
-  return state.empty() ? nullptr : state[parameter].panels().from_panel(panel).from_row(row).data;
+struct Scratch {
+  alignas(kCacheLine) T data[kTileArea * kPanelWidth<T>];
+};
+
+/// What a tile's update reads and writes.
+template <class T>
+struct TileMemory {
+  Panels<T> array[3];  // w, first, second; null where there is no such state
+  Panels<T> mirror;    // null where no copy is kept
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t panels;
+
+  TileMemory(Parameter<T>& parameter, Update<T>& update, const ParameterTile& tile, std::size_t number)
+      : rows(tile.rows.end - tile.rows.begin),
+        columns(std::min(tile.panels.end * kPanelWidth<T>, parameter.master_columns()) - tile.panels.begin * kPanelWidth<T>),
+        panels(tile.panels.end - tile.panels.begin) {
+    const auto part = [&](PanelMatrix<T>& matrix) {
+      return matrix.panels().from_panel(tile.panels.begin).from_row(tile.rows.begin);
+    };
+    array[0] = part(parameter.master());
+    if (!update.first.empty()) array[1] = part(update.first[number]);
+    if (!update.second.empty()) array[2] = part(update.second[number]);
+    if (!parameter.mirror().empty()) {
+      mirror =
+          parameter.mirror().panels().from_panel(tile.rows.begin / kPanelWidth<T>).from_row(tile.panels.begin * kPanelWidth<T>);
+    }
+  }
+};
+
+// Parameters of more than this many bytes are not in a core's own cache when their turn comes: the lines of the next tile are
+// fetched while this one multiplies. (With state and copy, four times as much; mnist_l, 2 threads, Zen 5: see docs/decisions.md.)
+constexpr std::size_t kNearBytes = 128 * 1024;
+
+/// Asks for a share of the tile's lines.
+template <class T>
+void fetch(const TileMemory<T>& memory, int part, int parts) {
+  const Range rows = share(memory.rows, part, parts);
+  for (const Panels<T>& array : memory.array) {
+    if (array.data == nullptr) continue;
+    for (std::size_t panel = 0; panel < memory.panels; ++panel) {
+      const T* const lines = array.from_panel(panel).data;
+      for (std::size_t row = rows.begin; row < rows.end; ++row) __builtin_prefetch(lines + row * kPanelWidth<T>, 0, 2);
+    }
+  }
 }
 
 }  // namespace
@@ -48,10 +75,12 @@ std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameter
   std::vector<ParameterTile> tiles;
   for (std::size_t task = 0; task < program.gradients.size(); ++task) {
     const Parameter<T>& parameter = parameters[program.gradients[task].parameter];
-    for (std::size_t panel = 0; panel < parameter.panels(); panel += kTilePanels) {
-      for (std::size_t row = 0; row < parameter.rows; row += kTileRows) {
-        tiles.push_back(
-            {task, {row, std::min(row + kTileRows, parameter.rows)}, {panel, std::min(panel + kTilePanels, parameter.panels())}});
+    const std::size_t width = tile_panels(parameter.master_rows());
+    for (std::size_t panel = 0; panel < parameter.master_panels(); panel += width) {
+      for (std::size_t row = 0; row < parameter.master_rows(); row += kTileRows) {
+        tiles.push_back({task,
+                         {row, std::min(row + kTileRows, parameter.master_rows())},
+                         {panel, std::min(panel + width, parameter.master_panels())}});
       }
     }
   }
@@ -79,29 +108,84 @@ std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::siz
   return shares;
 }
 
+/// Takes tiles through gradient and update.
+template <class T>
+class TileRunner {
+ public:
+  TileRunner(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows)
+      : program_(program), parameters_(parameters), update_(update), workspace_(workspace), rows_(rows) {}
+
+  /// `next` is the tile that follows, or null.
+  void run(const ParameterTile& tile, const ParameterTile* next) {
+    const profile::Span span("parameter_gradient+update");
+    const GradientTask& task = program_.gradients[tile.task];
+    const TileMemory<T> memory = memory_of(tile);
+    // Panels of the scratch lie one behind the other without padding, as a tile's rows of a parameter's panel do.
+    const Panels<T> gradient{scratch_.data, memory.rows * kPanelWidth<T>};
+    const Panels<T> dz = panels_of(program_, task.dz, workspace_).from_panel(tile.panels.begin);
+    if (task.x.columns == 0) {
+      program_.table->column_sum({{dz.data, dz.stride}, gradient, rows_, memory.panels});
+    } else {
+      multiply(tile, memory, dz, gradient, next);
+    }
+    update(memory, gradient);
+  }
+
+ private:
+  [[nodiscard]] TileMemory<T> memory_of(const ParameterTile& tile) {
+    const std::size_t number = program_.gradients[tile.task].parameter;
+    return {parameters_[number], update_, tile, number};
+  }
+
+  [[nodiscard]] bool is_far(const ParameterTile& tile) const {
+    const Parameter<T>& parameter = parameters_[program_.gradients[tile.task].parameter];
+    return parameter.master_rows() * parameter.master_columns() * sizeof(T) > kNearBytes;
+  }
+
+  void multiply(const ParameterTile& tile, const TileMemory<T>& memory, Panels<T> dz, Panels<T> gradient,
+                const ParameterTile* next) {
+    const Panels<T> x =
+        panels_of(program_, program_.gradients[tile.task].x, workspace_).from_panel(tile.rows.begin / kPanelWidth<T>);
+    const auto product = [&](std::size_t panel, std::size_t rows) {
+      const Panels<T> from = x.from_panel(panel);
+      program_.table->gemm_weight_gradient(
+          {{from.data, from.stride}, {dz.data, dz.stride}, gradient.from_row(panel * kPanelWidth<T>), rows_, rows, memory.panels});
+    };
+    if (next == nullptr || !is_far(*next)) return product(0, memory.rows);
+    const TileMemory<T> ahead = memory_of(*next);
+    const std::size_t parts = kernels::panel_count<T>(memory.rows);
+    for (std::size_t part = 0; part < parts; ++part) {
+      fetch(ahead, static_cast<int>(part), static_cast<int>(parts));
+      product(part, std::min(kPanelWidth<T>, memory.rows - part * kPanelWidth<T>));
+    }
+  }
+
+  void update(const TileMemory<T>& memory, Panels<T> gradient) {
+    const auto& [w, first, second] = memory.array;
+    const std::size_t size = memory.rows * kPanelWidth<T>;
+    // Panels without a gap between them are updated at once.
+    const std::size_t together = w.stride == size ? memory.panels : 1;
+    for (std::size_t panel = 0; panel < memory.panels; panel += together) {
+      const auto at = [&](Panels<T> array) { return array.data == nullptr ? nullptr : array.from_panel(panel).data; };
+      update_.kernel({at(w), at(first), at(second), at(gradient), together * size, &update_.scalars});
+    }
+    if (memory.mirror.data == nullptr) return;
+    program_.table->transpose_panels({{w.data, w.stride}, memory.mirror, memory.rows, memory.columns});
+  }
+
+  const Program<T>& program_;
+  Parameters<T>& parameters_;
+  Update<T>& update_;
+  T* workspace_;
+  std::size_t rows_;
+  Scratch<T> scratch_;
+};
+
 template <class T>
 void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
                std::span<const ParameterTile> tiles) {
-  Scratch<T> scratch;
-  for (const ParameterTile& tile : tiles) {
-    const profile::Span span("parameter_gradient+update");
-    const GradientTask& task = program.gradients[tile.task];
-    Parameter<T>& parameter = parameters[task.parameter];
-    const std::size_t row = tile.rows.begin;
-    const std::size_t count = tile.rows.end - row;
-    const Panels<T> gradient = gradient_of(program, task, tile, workspace, rows, scratch);
-    for (std::size_t panel = tile.panels.begin; panel < tile.panels.end; ++panel) {
-      update.kernel({parameter.value.panels().from_panel(panel).from_row(row).data,
-                     state_at(update.first, task.parameter, row, panel), state_at(update.second, task.parameter, row, panel),
-                     gradient.from_panel(panel - tile.panels.begin).data, count * kPanelWidth<T>, &update.scalars});
-    }
-    if (parameter.transposed.empty()) continue;
-    const std::size_t column = tile.panels.begin * kPanelWidth<T>;
-    const Panels<T> src = parameter.value.panels().from_panel(tile.panels.begin).from_row(row);
-    const Panels<T> dst = parameter.transposed.panels().from_panel(row / kPanelWidth<T>).from_row(column);
-    const std::size_t columns = std::min(tile.panels.end * kPanelWidth<T>, parameter.columns) - column;
-    program.table->transpose_panels({{src.data, src.stride}, dst, count, columns});
-  }
+  TileRunner<T> runner(program, parameters, update, workspace, rows);
+  for (std::size_t i = 0; i < tiles.size(); ++i) runner.run(tiles[i], i + 1 < tiles.size() ? &tiles[i + 1] : nullptr);
 }
 
 template std::vector<ParameterTile> make_tiles(const Program<float>&, const Parameters<float>&);

@@ -201,6 +201,8 @@ class Lowering {
     if (gradient.inputs.size() == 2) {
       task.x = use(gradient.inputs[0]);
       memory_.keep(task.x);
+      // (x^T dz)^T = dz^T x, with the same chains: a product does not mind the order of its factors.
+      if (store_[task.parameter].transposed_is_master) std::swap(task.x, task.dz);
     }
   }
 

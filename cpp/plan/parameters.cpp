@@ -46,6 +46,9 @@ std::size_t Parameters<T>::add(const std::string& name, const Shape& shape) {
   parameter.rows = shape.size() == 2 ? element_count({shape[0]}) : 1;  // refuses negative sizes
   parameter.columns = element_count({shape.back()});
   parameter.value = PanelMatrix<T>(parameter.rows, parameter.columns);
+  parameter.transposed_is_master =
+      parameter.columns * kernels::panel_count<T>(parameter.rows) < parameter.rows * kernels::panel_count<T>(parameter.columns);
+  if (parameter.transposed_is_master) parameter.transposed = PanelMatrix<T>(parameter.columns, parameter.rows);
   parameter.name = name;
   parameter.shape = shape;
   all_.push_back(std::move(parameter));

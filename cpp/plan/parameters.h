@@ -34,16 +34,24 @@ void unpack(kernels::Panels<const T> src, std::size_t rows, std::size_t columns,
 template <class T>
 void pack(const T* src, std::size_t rows, std::size_t columns, kernels::Panels<T> dst);
 
+/// A parameter as a matrix (rows, columns). One of the two layouts is the master, which gradients and optimizer state follow and
+/// updates change; the other is refreshed from it. The master is `value`, but for a matrix of few columns, whose panels would be
+/// mostly padding.
 template <class T>
 struct Parameter {
   std::string name;
   Shape shape;
   std::size_t rows = 0;
   std::size_t columns = 0;
-  PanelMatrix<T> value;
-  PanelMatrix<T> transposed;  // empty until a plan asks for it
+  PanelMatrix<T> value;       // (rows, columns)
+  PanelMatrix<T> transposed;  // (columns, rows); empty until a plan asks for it, unless it is the master
+  bool transposed_is_master = false;
 
-  [[nodiscard]] std::size_t panels() const noexcept { return kernels::panel_count<T>(columns); }
+  [[nodiscard]] PanelMatrix<T>& master() noexcept { return transposed_is_master ? transposed : value; }
+  [[nodiscard]] PanelMatrix<T>& mirror() noexcept { return transposed_is_master ? value : transposed; }
+  [[nodiscard]] std::size_t master_rows() const noexcept { return transposed_is_master ? columns : rows; }
+  [[nodiscard]] std::size_t master_columns() const noexcept { return transposed_is_master ? rows : columns; }
+  [[nodiscard]] std::size_t master_panels() const noexcept { return kernels::panel_count<T>(master_columns()); }
 };
 
 template <class T>

@@ -58,7 +58,7 @@ struct RowStep {
   double flops_per_row = 0;
 };
 
-/// The gradient of one parameter: x^T dz, or where x has no columns the column sums of dz.
+/// The gradient of one parameter's master: x^T dz, or where x has no columns the column sums of dz.
 struct GradientTask {
   std::size_t parameter = 0;
   Slot x, dz;

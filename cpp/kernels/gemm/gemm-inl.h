@@ -66,20 +66,15 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& args, std::size_t ro
 }
 
 template <class T>
+using GemmTile = void (*)(const GemmArgs<T>&, std::size_t row, std::size_t panel);
+template <class T>
+inline constexpr auto kGemmTiles = tile_table<T, GemmTile<T>>([]<std::size_t R, std::size_t C>() { return gemm_tile<T, R, C>; },
+                                                              std::make_index_sequence<kTallest<T> * kWidthCount>());
+
+template <class T>
 CHAINRULE_INLINE void gemm(const GemmArgs<T>& args) {
-  if (args.rows == 0) return;
-  const std::size_t tiles = (args.rows + kTallest<T> - 1) / kTallest<T>;
-  // Tiles of nearly equal height: a short last tile would have too few chains to fill the pipeline.
-  const std::size_t height = (args.rows + tiles - 1) / tiles;
-  for (std::size_t panel = 0; panel < args.panels;) {
-    const std::size_t width = panels_of_tile<T>(height, args.panels - panel);
-    for (std::size_t tile = 0; tile < tiles; ++tile) {
-      const std::size_t row = args.rows * tile / tiles;
-      const std::size_t rows = args.rows * (tile + 1) / tiles - row;
-      with_tile<T, kTallest<T>>(rows, width, [&]<std::size_t R, std::size_t C>() { gemm_tile<T, R, C>(args, row, panel); });
-    }
-    panel += width;
-  }
+  for_each_tile<T>(kGemmTiles<T>, args.rows, args.panels,
+                   [&](GemmTile<T> tile, std::size_t row, std::size_t panel) CHAINRULE_INLINE_LAMBDA { tile(args, row, panel); });
 }
 
 template <class T>

@@ -17,27 +17,30 @@ constexpr std::size_t tile_registers(std::size_t rows, std::size_t panels) {
   return rows * row + (rows > 1 ? row : 1) + 1;
 }
 
-/// The most rows of a tile of `panels` panels that stays in registers.
+/// Whether an R x C tile stays in registers. Three panels serve only where two are the usual width.
 template <class T>
-constexpr std::size_t most_rows(std::size_t panels) {
+constexpr bool fits(std::size_t rows, std::size_t panels) {
+  return tile_registers<T>(rows, panels) <= kRegisters && (panels != 3 || kVectorsPerPanel<T> == 1);
+}
+
+/// The width of tall tiles: two panels with 64-byte vectors (14 x 2; with one, the broadcasts would be the bound), else one (6 x
+/// 1).
+template <class T>
+inline constexpr std::size_t kUsualWidth = kVectorsPerPanel<T> == 1 ? 2 : 1;
+
+/// The most rows of a tile of `panels` panels, at most `limit`.
+template <class T>
+constexpr std::size_t most_rows(std::size_t panels, std::size_t limit = kRegisters) {
   std::size_t rows = 1;
-  while (tile_registers<T>(rows + 1, panels) <= kRegisters) ++rows;
+  while (rows < limit && fits<T>(rows + 1, panels)) ++rows;
   return rows;
 }
-
-/// The tallest tile: two panels wide with 64-byte vectors (14 x 2: one panel would leave the broadcasts as the bound), else one (6
-/// x 1).
 template <class T>
-inline constexpr std::size_t kTallest = most_rows<T>(kVectorsPerPanel<T> == 1 ? 2 : 1);
+inline constexpr std::size_t kTallest = most_rows<T>(kUsualWidth<T>);
 
-/// The widest tile of R rows, in panels (1, 2, 4 or 8): few rows need many panels, since an fma takes 4 cycles and two start in
-/// each.
-template <class T>
-constexpr std::size_t widest(std::size_t rows) {
-  std::size_t panels = 8;
-  while (panels > 1 && tile_registers<T>(rows, panels) > kRegisters) panels /= 2;
-  return panels;
-}
+/// The widths that tiles come in, widest first.
+inline constexpr std::size_t kWidths[] = {8, 4, 3, 2, 1};
+inline constexpr std::size_t kWidthCount = sizeof(kWidths) / sizeof(kWidths[0]);
 
 template <class T, std::size_t R, std::size_t C>
 struct Tile {
@@ -72,34 +75,58 @@ struct Tile {
   }
 };
 
-/// Calls run.template operator()<R, C>() for sizes known only at run time: 1 <= rows <= kTallest, panels one of the widths of that
-/// R.
-template <class T, std::size_t R, class Run>
-CHAINRULE_INLINE void with_width(std::size_t panels, const Run& run) {
-  if constexpr (widest<T>(R) >= 8) {
-    if (panels == 8) return run.template operator()<R, 8>();
-  }
-  if constexpr (widest<T>(R) >= 4) {
-    if (panels == 4) return run.template operator()<R, 4>();
-  }
-  if constexpr (widest<T>(R) >= 2) {
-    if (panels == 2) return run.template operator()<R, 2>();
-  }
-  run.template operator()<R, 1>();
-}
-
-template <class T, std::size_t R, class Run>
-CHAINRULE_INLINE void with_tile(std::size_t rows, std::size_t panels, const Run& run) {
-  if constexpr (R > 1) {
-    if (rows < R) return with_tile<T, R - 1>(rows, panels, run);
-  }
-  with_width<T, R>(panels, run);
-}
-
-/// The widest tile of `rows` rows, at most `left` panels.
 template <class T>
-CHAINRULE_INLINE std::size_t panels_of_tile(std::size_t rows, std::size_t left) {
-  std::size_t panels = widest<T>(rows);
-  while (panels > left) panels /= 2;
-  return panels;
+struct MostRows {
+  std::size_t of[kWidthCount];
+  constexpr MostRows() : of{} {
+    for (std::size_t i = 0; i < kWidthCount; ++i) of[i] = most_rows<T>(kWidths[i], kTallest<T>);
+  }
+  constexpr std::size_t operator[](std::size_t number) const { return of[number]; }
+};
+template <class T>
+inline constexpr MostRows<T> kMostRows;
+
+/// run.template operator()<R, C>() as a table of functions, for sizes known only at run time: [R - 1][number of C in kWidths], null
+/// where the tile does not fit.
+template <class T, class Function, class Make, std::size_t... I>
+constexpr auto tile_table(Make make, std::index_sequence<I...>) {
+  struct Table {
+    Function at[kTallest<T>][kWidthCount];
+  };
+  Table table = {};
+  const auto fill = [&]<std::size_t R, std::size_t W>() {
+    if constexpr (fits<T>(R + 1, kWidths[W])) table.at[R][W] = make.template operator()<R + 1, kWidths[W]>();
+  };
+  (fill.template operator()<I / kWidthCount, I % kWidthCount>(), ...);
+  return table;
+}
+
+/// Number in kWidths of the next tile's width where `left` panels are left: as wide as its height allows, since an fma takes 4
+/// cycles and two start in each; but three panels rather than two and one, which alone would be bound by its broadcasts.
+template <class T>
+CHAINRULE_INLINE std::size_t next_width(std::size_t rows, std::size_t left) {
+  const std::size_t height = rows < kTallest<T> ? rows : kTallest<T>;
+  std::size_t number = 0;
+  while (kWidths[number] > left || !fits<T>(height, kWidths[number])) ++number;
+  constexpr std::size_t kThree = 2;
+  const bool rest_of_one = kWidths[number] == 2 && left == 3 && fits<T>(1, 3);
+  return rest_of_one ? kThree : number;
+}
+
+/// Calls run(tile, row, panel) for the tiles, from `table`, that cover `rows` rows and `panels` panels. Heights are nearly equal: a
+/// short last tile would have too few chains to fill the pipeline.
+template <class T, class Table, class Run>
+CHAINRULE_INLINE void for_each_tile(const Table& table, std::size_t rows, std::size_t panels, Run run) {
+  if (rows == 0) return;
+  for (std::size_t panel = 0; panel < panels;) {
+    const std::size_t number = next_width<T>(rows, panels - panel);
+    const std::size_t tallest = kMostRows<T>[number];
+    const std::size_t tiles = (rows + tallest - 1) / tallest;
+    for (std::size_t tile = 0, row = 0; tile < tiles; ++tile) {
+      const std::size_t end = rows * (tile + 1) / tiles;
+      run(table.at[end - row - 1][number], row, panel);
+      row = end;
+    }
+    panel += kWidths[number];
+  }
 }

@@ -18,25 +18,22 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradientArgs<T>&
 }
 
 template <class T>
+using WeightGradientTile = void (*)(const WeightGradientArgs<T>&, const T* x, const T* dz, T* g);
+template <class T>
+inline constexpr auto kWeightGradientTiles =
+    tile_table<T, WeightGradientTile<T>>([]<std::size_t R, std::size_t C>() { return weight_gradient_tile<T, R, C>; },
+                                         std::make_index_sequence<kTallest<T> * kWidthCount>());
+
+template <class T>
 CHAINRULE_INLINE void gemm_weight_gradient_kernel(const WeightGradientArgs<T>& args) {
   constexpr std::size_t P = kPanelWidth<T>;
   for (std::size_t first = 0; first < args.rows; first += P) {
-    const std::size_t rows = args.rows - first < P ? args.rows - first : P;
-    const std::size_t tiles = (rows + kTallest<T> - 1) / kTallest<T>;
-    const std::size_t height = (rows + tiles - 1) / tiles;
     const T* x = args.x.data + first / P * args.x.stride;
-    for (std::size_t panel = 0; panel < args.panels;) {
-      const std::size_t width = panels_of_tile<T>(height, args.panels - panel);
-      const T* dz = args.dz.data + panel * args.dz.stride;
-      T* g = args.g.data + panel * args.g.stride + first * P;
-      for (std::size_t tile = 0; tile < tiles; ++tile) {
-        const std::size_t row = rows * tile / tiles;
-        with_tile<T, kTallest<T>>(rows * (tile + 1) / tiles - row, width, [&]<std::size_t R, std::size_t C>() {
-          weight_gradient_tile<T, R, C>(args, x + row, dz, g + row * P);
-        });
-      }
-      panel += width;
-    }
+    T* g = args.g.data + first * P;
+    for_each_tile<T>(kWeightGradientTiles<T>, args.rows - first < P ? args.rows - first : P, args.panels,
+                     [&](WeightGradientTile<T> tile, std::size_t row, std::size_t panel) CHAINRULE_INLINE_LAMBDA {
+                       tile(args, x + row, args.dz.data + panel * args.dz.stride, g + panel * args.g.stride + row * P);
+                     });
   }
 }
 
