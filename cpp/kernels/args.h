@@ -180,6 +180,16 @@ enum class Source : std::uint8_t {
 #undef CHAINRULE_SOURCE
 };
 
+/// Bytes of an element.
+constexpr std::size_t size_of(Source source) noexcept {
+  constexpr std::size_t kSizes[] = {
+#define CHAINRULE_SOURCE(name, type) sizeof(type),
+#include "kernels/sources.inc"
+#undef CHAINRULE_SOURCE
+  };
+  return kSizes[static_cast<std::size_t>(source)];
+}
+
 /// dst row i = scale * source row index[i] (i itself where index is null), each element cast to T first, for `rows` rows of
 /// `columns` columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned.
 template <class T>

@@ -67,9 +67,20 @@ template <class T>
 /// `parts` consecutive ranges of tiles of nearly equal work for batches of `rows` rows.
 [[nodiscard]] std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::size_t rows, int parts);
 
-/// Computes the gradients of the tiles over the batch's `rows` rows and updates their parameters and transposed copies.
+/// Rows of a caller's array that the next row phase reads: `bytes` bytes each, row index[i] (i itself where index is null) at
+/// `stride` times that. No rows: nothing is known of them.
+struct NextRows {
+  const char* data = nullptr;
+  std::ptrdiff_t stride = 0;
+  const std::int64_t* index = nullptr;
+  std::size_t rows = 0;
+  std::size_t bytes = 0;
+};
+
+/// Computes the gradients of the tiles over the batch's `rows` rows and updates their parameters and transposed copies; meanwhile
+/// asks memory for the next batch's rows.
 template <class T>
 void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
-               std::span<const ParameterTile> tiles);
+               std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
 
 }  // namespace chainrule::plan

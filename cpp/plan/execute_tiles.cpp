@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/prefetch.h"
 #include "plan/execute.h"
 #include "profile/span.h"
 
@@ -63,7 +64,7 @@ void fetch(const TileMemory<T>& memory, int part, int parts) {
     if (array.data == nullptr) continue;
     for (std::size_t panel = 0; panel < memory.panels; ++panel) {
       const T* const lines = array.from_panel(panel).data;
-      for (std::size_t row = rows.begin; row < rows.end; ++row) __builtin_prefetch(lines + row * kPanelWidth<T>, 0, 2);
+      for (std::size_t row = rows.begin; row < rows.end; ++row) prefetch(lines + row * kPanelWidth<T>);
     }
   }
 }
@@ -106,6 +107,23 @@ std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::siz
     shares.push_back({begin, next});
   }
   return shares;
+}
+
+/// Asks for a share of the lines of rows.
+void fetch(const NextRows& next, std::size_t part, std::size_t parts) {
+  const std::size_t lines_of_row = (next.bytes + kCacheLine - 1) / kCacheLine;
+  const std::size_t lines = next.rows * lines_of_row;
+  const std::size_t end = lines * (part + 1) / parts;
+  std::size_t line = lines * part / parts;
+  std::size_t i = line / lines_of_row;
+  std::size_t line_of_row = line % lines_of_row;
+  for (; line < end; ++i, line_of_row = 0) {
+    const auto row = next.index == nullptr ? static_cast<std::ptrdiff_t>(i) : static_cast<std::ptrdiff_t>(next.index[i]);
+    const char* const data = next.data + row * next.stride;
+    for (; line < end && line_of_row < lines_of_row; ++line, ++line_of_row) {
+      prefetch(data + line_of_row * kCacheLine);
+    }
+  }
 }
 
 /// Takes tiles through gradient and update.
@@ -183,16 +201,19 @@ class TileRunner {
 
 template <class T>
 void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
-               std::span<const ParameterTile> tiles) {
+               std::span<const ParameterTile> tiles, const NextRows& next_rows) {
   TileRunner<T> runner(program, parameters, update, workspace, rows);
-  for (std::size_t i = 0; i < tiles.size(); ++i) runner.run(tiles[i], i + 1 < tiles.size() ? &tiles[i + 1] : nullptr);
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    if (next_rows.rows != 0) fetch(next_rows, i, tiles.size());
+    runner.run(tiles[i], i + 1 < tiles.size() ? &tiles[i + 1] : nullptr);
+  }
 }
 
 template std::vector<ParameterTile> make_tiles(const Program<float>&, const Parameters<float>&);
 template std::vector<ParameterTile> make_tiles(const Program<double>&, const Parameters<double>&);
 template void run_tiles(const Program<float>&, Parameters<float>&, Update<float>&, float*, std::size_t,
-                        std::span<const ParameterTile>);
+                        std::span<const ParameterTile>, const NextRows&);
 template void run_tiles(const Program<double>&, Parameters<double>&, Update<double>&, double*, std::size_t,
-                        std::span<const ParameterTile>);
+                        std::span<const ParameterTile>, const NextRows&);
 
 }  // namespace chainrule::plan

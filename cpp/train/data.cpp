@@ -35,6 +35,16 @@ auto with_type(kernels::Source type, const Visit& visit) {
   throw std::invalid_argument("array: unknown element type");
 }
 
+/// Rows [rows.begin, rows.end) of the selection into a slot.
+template <class T>
+void gather_array(const plan::Program<T>& program, const ArrayView& array, plan::Slot slot, double scale, Selection selection,
+                  Range rows, T* workspace) {
+  const RowSource from = source_of(array, {selection.index, selection.first + rows.begin});
+  program.table->gather_rows({from.data, array.row_stride, array.column_stride, from.index,
+                              plan::panels_of(program, slot, workspace).from_row(rows.begin), rows.end - rows.begin, array.columns,
+                              static_cast<T>(scale), array.type});
+}
+
 }  // namespace
 
 template <class T>
@@ -57,14 +67,15 @@ double total_weight(const Dataset& data, Selection selection, std::size_t rows) 
   });
 }
 
+RowSource source_of(const ArrayView& array, Selection selection) noexcept {
+  if (selection.index != nullptr) return {array.data, selection.index + selection.first};
+  return {address(array, selection.first), nullptr};
+}
+
 template <class T>
 void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
                      T* workspace) {
-  const bool indexed = selection.index != nullptr;
-  const std::int64_t* index = indexed ? selection.index + selection.first + rows.begin : nullptr;
-  program.table->gather_rows({indexed ? x.data : address(x, selection.first + rows.begin), x.row_stride, x.column_stride, index,
-                              plan::panels_of(program, program.input, workspace).from_row(rows.begin), rows.end - rows.begin,
-                              x.columns, static_cast<T>(scale), x.type});
+  gather_array(program, x, program.input, scale, selection, rows, workspace);
 }
 
 template <class T>
@@ -83,11 +94,7 @@ bool gather(const plan::Program<T>& program, const Dataset& data, Selection sele
       }
     });
   } else {
-    const bool indexed = selection.index != nullptr;
-    program.table->gather_rows({indexed ? data.y.data : address(data.y, selection.first + rows.begin), data.y.row_stride,
-                                data.y.column_stride, indexed ? selection.index + selection.first + rows.begin : nullptr,
-                                plan::panels_of(program, program.target, workspace).from_row(rows.begin), rows.end - rows.begin,
-                                data.y.columns, T{1}, data.y.type});
+    gather_array(program, data.y, program.target, 1, selection, rows, workspace);
   }
   const double inverse = total > 0 ? 1.0 / total : 0.0;
   if (!data.weight) {

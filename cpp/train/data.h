@@ -40,6 +40,13 @@ struct Selection {
   }
 };
 
+/// Where an array's selected rows lie: row index[i] from `data`, or where index is null row i.
+struct RowSource {
+  const void* data = nullptr;
+  const std::int64_t* index = nullptr;
+};
+[[nodiscard]] RowSource source_of(const ArrayView& array, Selection selection) noexcept;
+
 /// What a batch has beside its panels: one element for each row.
 template <class T>
 struct BatchRows {

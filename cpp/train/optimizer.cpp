@@ -39,7 +39,8 @@ template <class T>
 Optimizer<T>::Optimizer(const OptimizerSettings& settings, const plan::Parameters<T>& parameters) : settings_(settings) {
   const kernels::KernelTable<T>& table = kernels::active_tables().of<T>();
   const auto add_state = [&](std::vector<plan::PanelMatrix<T>>& state) {
-    for (std::size_t i = 0; i < parameters.size(); ++i) state.emplace_back(parameters[i].master_rows(), parameters[i].master_columns());
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      state.emplace_back(parameters[i].master_rows(), parameters[i].master_columns());
   };
   if (settings.rule == Rule::sgd) {
     update_.kernel = settings.momentum == 0 ? table.update_sgd : settings.nesterov ? table.update_nesterov : table.update_momentum;

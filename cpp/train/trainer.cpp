@@ -19,6 +19,11 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kClockInterval = std::chrono::milliseconds(1);
 constexpr std::size_t kMostStepsBetweenLooks = 1024;
 
+// Data of up to this size stays in a core's own cache; of a next batch no more is asked for than leaves room for the work under
+// way.
+constexpr std::size_t kNearBytes = 512 * 1024;
+constexpr std::size_t kMostBytesAhead = 512 * 1024;
+
 template <class T>
 class TrainerOf final : public Trainer {
  public:
@@ -208,7 +213,8 @@ class TrainerOf final : public Trainer {
   /// One step, both phases: on return of the last thread the parameters are updated, or none is where the run has failed.
   void run_batch(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows) {
     const Range mine = share(rows, thread, run.threads);
-    if (thread == 0) optimizer_.prepare();  // read in the second phase only
+    const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
+    if (thread == 0) optimizer_.prepare();                       // read in the second phase only
     if (mine.begin < mine.end) {
       const double total = total_weight(data, selection, rows);
       if (!gather(program_, data, selection, mine, total, workspace_.data(), batch_))
@@ -222,7 +228,22 @@ class TrainerOf final : public Trainer {
     if (run.failed()) return;
     const Range tiles = shares_[static_cast<std::size_t>(thread)];
     plan::run_tiles(program_, network_.parameters(), optimizer_.update(), workspace_.data(), rows,
-                    std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin));
+                    std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin), next);
+  }
+
+  /// This thread's rows of the epoch's next batch, where they are worth asking for.
+  [[nodiscard]] plan::NextRows next_rows(int thread, int threads) const noexcept {
+    const ArrayView& x = data_.x;
+    const std::size_t element = kernels::size_of(x.type);
+    const std::size_t bytes = x.columns * element;
+    const std::size_t first = (step_ + 1) * batch_size_;
+    const bool consecutive = x.column_stride == static_cast<std::ptrdiff_t>(element);
+    if (first >= x.rows || x.rows * bytes <= kNearBytes || !consecutive) return {};
+    const Range mine = share(std::min(batch_size_, x.rows - first), thread, threads);
+    const Selection rows{order_.empty() ? nullptr : order_.data(), first + mine.begin};
+    const RowSource from = source_of(x, rows);
+    return {static_cast<const char*>(from.data), x.row_stride, from.index, std::min(mine.end - mine.begin, kMostBytesAhead / bytes),
+            bytes};
   }
 
   [[nodiscard]] Selection selection() const noexcept { return {order_.empty() ? nullptr : order_.data(), step_ * batch_size_}; }
