@@ -40,7 +40,7 @@ CHAINRULE_INLINE Vec<double> with_sign_of(Vec<double> magnitude, Vec<double> sig
 /// constant.
 template <class V>
 CHAINRULE_INLINE V opaque(V v) {
-#if defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16
+#if defined(__AVX512F__) || (defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16 && CHAINRULE_VECTOR_BYTES <= 32)
   asm("" : "+v"(v));
 #endif
   return v;
