@@ -5,7 +5,7 @@ Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes,
 portable code) under qemu-aarch64-static, and an x86-64 processor without AVX (qemu-x86_64-static -cpu Nehalem), where code that
 needs AVX would end in an illegal instruction. Builds what it runs, with the presets dev, o3 and aarch64.
 
-Usage: isa_campaign.py [--full] [--builds FOLDER]     default: 3 steps, 1 and 3 threads; about 2 minutes and the builds
+Usage: isa_campaign.py [--full] [--builds FOLDER]     default: 3 steps, 1 and 3 threads; half a minute and the builds
 """
 
 import argparse
@@ -116,7 +116,7 @@ def check_nehalem(program: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="compares the bits of trained nets between builds, processors and threads")
-    parser.add_argument("--full", action="store_true", help="200 steps and 1, 2, 3, 4 and 7 threads; about half an hour")
+    parser.add_argument("--full", action="store_true", help="200 steps and 1, 2, 3, 4 and 7 threads; about ten minutes")
     parser.add_argument("--builds", type=Path, default=ROOT / "build", help="where the presets' build folders are, or are made")
     options = parser.parse_args()
     threads, steps = ([1, 2, 3, 4, 7], 200) if options.full else ([1, 3], 3)

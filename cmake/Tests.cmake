@@ -1,8 +1,10 @@
 # Each tests/cpp/test_*.cpp is a program and a test of its own. Without Python: chainrule_core alone.
 
-# Kernels of other vector widths than an instruction set's own (tests/cpp/all_tables.h).
+# Kernels of other vector widths than an instruction set's own (tests/cpp/all_tables.h). Not with sanitizers: GCC 12 then takes
+# minutes over vectors that it must split.
 add_library(chainrule_vehicles INTERFACE)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT CHAINRULE_SANITIZE)
+  target_compile_definitions(chainrule_vehicles INTERFACE CHAINRULE_VEHICLES)
   foreach(name IN ITEMS avx2_narrow avx2_wide)
     chainrule_compile_isa(${name} "tests/cpp/isa/${name}.cpp" -mavx2 -mfma)
     target_sources(chainrule_vehicles INTERFACE $<TARGET_OBJECTS:chainrule_isa_${name}>)

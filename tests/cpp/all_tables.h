@@ -19,7 +19,7 @@ const kernels::Tables& tables();
 namespace chainrule::test {
 
 inline std::vector<const kernels::Tables*> vehicles() {
-#if defined(__x86_64__)
+#if defined(CHAINRULE_VEHICLES)
   for (const Isa isa : supported_isas()) {
     if (isa == Isa::avx2) return {&avx2_narrow::tables(), &avx2_wide::tables()};
   }
