@@ -13,13 +13,18 @@ list(FILTER core_sources EXCLUDE REGEX "/kernels/isa/")
 add_library(chainrule_core STATIC ${core_sources})
 target_link_libraries(chainrule_core PUBLIC chainrule_flags PRIVATE OpenMP::OpenMP_CXX)
 
-# chainrule_add_isa(name flags...): compiles cpp/kernels/isa/<name>.cpp with these flags.
-function(chainrule_add_isa name)
-  add_library(chainrule_isa_${name} OBJECT "${PROJECT_SOURCE_DIR}/cpp/kernels/isa/${name}.cpp")
+# chainrule_compile_isa(name source flags...): compiles a source of kernels with these flags, as the objects chainrule_isa_<name>.
+function(chainrule_compile_isa name source)
+  add_library(chainrule_isa_${name} OBJECT "${PROJECT_SOURCE_DIR}/${source}")
   target_link_libraries(chainrule_isa_${name} PRIVATE chainrule_flags)
   # -Wno-psabi: GCC remarks that vectors wider than a register are passed in memory; all functions that take them are inlined.
   # -Wno-maybe-uninitialized: GCC 12 finds it in its own AVX-512 header (its bug 105593).
   target_compile_options(chainrule_isa_${name} PRIVATE ${ARGN} -Wno-psabi -Wno-maybe-uninitialized)
+endfunction()
+
+# chainrule_add_isa(name flags...): cpp/kernels/isa/<name>.cpp with these flags, as a part of the library.
+function(chainrule_add_isa name)
+  chainrule_compile_isa(${name} "cpp/kernels/isa/${name}.cpp" ${ARGN})
   target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
 endfunction()
 

@@ -1,9 +1,14 @@
 #include "kernels/table.h"
 
+#include <atomic>
+
 #include "base/error.h"
 #include "kernels/isa/tables.h"
 
 namespace chainrule::kernels {
+namespace {
+std::atomic<const Tables*> g_override{nullptr};
+}
 
 const Tables& tables_of(Isa isa) {
   switch (isa) {
@@ -24,9 +29,12 @@ const Tables& tables_of(Isa isa) {
 }
 
 const Tables& active_tables() {
+  if (const Tables* forced = g_override.load(std::memory_order_acquire)) return *forced;
   static const Tables& tables = tables_of(choose_isa());
   return tables;
 }
+
+void override_tables(const Tables* tables) { g_override.store(tables, std::memory_order_release); }
 
 const Tables& reference_tables() { return reference::tables(); }
 

@@ -32,6 +32,8 @@ struct Tables {
 [[nodiscard]] const Tables& tables_of(Isa isa);
 /// The tables of the instruction set chosen when first asked for (see choose_isa).
 [[nodiscard]] const Tables& active_tables();
+/// What active_tables gives from now on; null takes it back. For tests of tables that no instruction set of this build has.
+void override_tables(const Tables* tables);
 /// Plain scalar loops, each product and sum written out in the contract's order: what the others are tested against.
 [[nodiscard]] const Tables& reference_tables();
 

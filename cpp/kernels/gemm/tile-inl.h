@@ -3,7 +3,8 @@
 // R and C are template parameters and every loop over accumulators is unrolled by force: left to itself the compiler keeps them in
 // memory, and the same code runs at a third of the speed.
 
-#if defined(__AVX512F__) || defined(__aarch64__)
+// 64-byte vectors are AVX-512's; where tests compile them without it, its tiles are what is to be tested.
+#if CHAINRULE_VECTOR_BYTES == 64 || defined(__aarch64__)
 inline constexpr std::size_t kRegisters = 32;
 #else
 inline constexpr std::size_t kRegisters = 16;

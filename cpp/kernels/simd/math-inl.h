@@ -37,10 +37,10 @@ CHAINRULE_INLINE Vec<double> with_sign_of(Vec<double> magnitude, Vec<double> sig
 }
 
 /// v, as a value that the compiler does not know: GCC 12 turns `a < b ? b : a` into one instruction, except where it sees a
-/// constant.
+/// constant. Only where one register holds v.
 template <class V>
 CHAINRULE_INLINE V opaque(V v) {
-#if defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16
+#if defined(__AVX512F__) || (defined(__x86_64__) && CHAINRULE_VECTOR_BYTES >= 16 && CHAINRULE_VECTOR_BYTES <= 32)
   asm("" : "+v"(v));
 #endif
   return v;

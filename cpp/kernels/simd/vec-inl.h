@@ -49,7 +49,7 @@ CHAINRULE_INLINE void store_first(T* p, Vec<T> v, std::size_t n) {
 }
 
 // a * b + c, rounded once. Contraction is off in the whole build, so that these are the only fused operations.
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && CHAINRULE_VECTOR_BYTES == 64
 CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
 CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }
 // The unmasked forms pass an undefined vector, of which GCC 12 warns.
@@ -60,6 +60,47 @@ CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { retu
 CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }
 CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return _mm256_sqrt_ps(v); }
 CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return _mm256_sqrt_pd(v); }
+#elif defined(__FMA__) && CHAINRULE_VECTOR_BYTES == 16
+CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm_fmadd_ps(a, b, c); }
+CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm_fmadd_pd(a, b, c); }
+CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return _mm_sqrt_ps(v); }
+CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return _mm_sqrt_pd(v); }
+#elif defined(__FMA__) && CHAINRULE_VECTOR_BYTES == 64
+// The source of AVX-512 without AVX-512, in halves: for tests on other processors.
+template <class T>
+struct Halves {
+  typedef T Half __attribute__((vector_size(CHAINRULE_VECTOR_BYTES / 2)));
+  Half low;
+  Half high;
+};
+template <class T>
+CHAINRULE_INLINE Halves<T> halves(Vec<T> v) {
+  Halves<T> h;
+  __builtin_memcpy(&h, &v, sizeof(h));
+  return h;
+}
+template <class T>
+CHAINRULE_INLINE Vec<T> whole(Halves<T> h) {
+  Vec<T> v;
+  __builtin_memcpy(&v, &h, sizeof(v));
+  return v;
+}
+CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  const auto x = halves<float>(a), y = halves<float>(b), z = halves<float>(c);
+  return whole<float>({_mm256_fmadd_ps(x.low, y.low, z.low), _mm256_fmadd_ps(x.high, y.high, z.high)});
+}
+CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  const auto x = halves<double>(a), y = halves<double>(b), z = halves<double>(c);
+  return whole<double>({_mm256_fmadd_pd(x.low, y.low, z.low), _mm256_fmadd_pd(x.high, y.high, z.high)});
+}
+CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) {
+  const auto x = halves<float>(v);
+  return whole<float>({_mm256_sqrt_ps(x.low), _mm256_sqrt_ps(x.high)});
+}
+CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) {
+  const auto x = halves<double>(v);
+  return whole<double>({_mm256_sqrt_pd(x.low), _mm256_sqrt_pd(x.high)});
+}
 #elif defined(__aarch64__) && CHAINRULE_VECTOR_BYTES == 16
 CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
