@@ -246,4 +246,19 @@ struct UpdateArgs {
   const UpdateScalars<T>* scalars;
 };
 
+/// The same where the batch has one row, so that the gradient is an outer product which need not be stored: w[i, j] is updated from
+/// fma(x[i], dz[j], +0), as gemm_weight_gradient computes it. x and dz are that row, from the block's start; `rows` rows and
+/// `panels` panels of w, and of first and second, whose panels lie as far apart as w's.
+template <class T>
+struct OuterUpdateArgs {
+  Panels<T> w;
+  T* first;
+  T* second;
+  Panels<const T> x;
+  Panels<const T> dz;
+  std::size_t rows;
+  std::size_t panels;
+  const UpdateScalars<T>* scalars;
+};
+
 }  // namespace chainrule::kernels

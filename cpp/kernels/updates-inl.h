@@ -24,51 +24,93 @@ CHAINRULE_INLINE Vec<T> decay(const UpdateScalars<T>& s, Vec<T>& w, Vec<T> g) {
   return fma(splat(s.weight_decay), w, g);
 }
 
+/// Where a rule works: w and its state; state that a rule does not keep is null and untouched.
 template <class T>
-CHAINRULE_INLINE void update_sgd_kernel(const UpdateArgs<T>& args) {
-  const UpdateScalars<T> s = *args.scalars;
-  for (std::size_t i = 0; i < args.n; i += kLanes<T>) {
-    Vec<T> w = load(args.w + i);
-    const Vec<T> g = decay(s, w, load(args.g + i));
-    store(args.w + i, fma(splat(-s.lr), g, w));
-  }
-}
+struct UpdatePlace {
+  T* w;
+  T* first;
+  T* second;
+};
 
-template <class T>
-CHAINRULE_INLINE void update_momentum_kernel(const UpdateArgs<T>& args) {
-  const UpdateScalars<T> s = *args.scalars;
-  for (std::size_t i = 0; i < args.n; i += kLanes<T>) {
-    Vec<T> w = load(args.w + i);
-    const Vec<T> g = decay(s, w, load(args.g + i));
-    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(args.first + i), g));
-    store(args.first + i, v);
-    store(args.w + i, fma(splat(-s.lr), v, w));
-  }
-}
+// The rules: the vectors at offset i, from the gradient.
 
-template <class T>
-CHAINRULE_INLINE void update_nesterov_kernel(const UpdateArgs<T>& args) {
-  const UpdateScalars<T> s = *args.scalars;
-  for (std::size_t i = 0; i < args.n; i += kLanes<T>) {
-    Vec<T> w = load(args.w + i);
-    const Vec<T> g = decay(s, w, load(args.g + i));
-    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(args.first + i), g));
-    store(args.first + i, v);
-    store(args.w + i, fma(splat(-s.lr), fma(splat(s.momentum), v, g), w));
+struct Sgd {
+  template <class T>
+  CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
+    Vec<T> w = load(at.w + i);
+    const Vec<T> g = decay(s, w, gradient);
+    store(at.w + i, fma(splat(-s.lr), g, w));
   }
-}
+};
 
-template <class T>
-CHAINRULE_INLINE void update_adam_kernel(const UpdateArgs<T>& args) {
-  const UpdateScalars<T> s = *args.scalars;
-  for (std::size_t i = 0; i < args.n; i += kLanes<T>) {
-    Vec<T> w = load(args.w + i);
-    const Vec<T> g = decay(s, w, load(args.g + i));
-    const Vec<T> m = flush_subnormal<T>(fma(splat(s.beta1), load(args.first + i), s.one_minus_beta1 * g));
-    const Vec<T> v = flush_subnormal<T>(fma(splat(s.beta2), load(args.second + i), s.one_minus_beta2 * g * g));
-    store(args.first + i, m);
-    store(args.second + i, v);
+struct Momentum {
+  template <class T>
+  CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
+    Vec<T> w = load(at.w + i);
+    const Vec<T> g = decay(s, w, gradient);
+    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(at.first + i), g));
+    store(at.first + i, v);
+    store(at.w + i, fma(splat(-s.lr), v, w));
+  }
+};
+
+struct Nesterov {
+  template <class T>
+  CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
+    Vec<T> w = load(at.w + i);
+    const Vec<T> g = decay(s, w, gradient);
+    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(at.first + i), g));
+    store(at.first + i, v);
+    store(at.w + i, fma(splat(-s.lr), fma(splat(s.momentum), v, g), w));
+  }
+};
+
+struct Adam {
+  template <class T>
+  CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
+    Vec<T> w = load(at.w + i);
+    const Vec<T> g = decay(s, w, gradient);
+    const Vec<T> m = flush_subnormal<T>(fma(splat(s.beta1), load(at.first + i), s.one_minus_beta1 * g));
+    const Vec<T> v = flush_subnormal<T>(fma(splat(s.beta2), load(at.second + i), s.one_minus_beta2 * g * g));
+    store(at.first + i, m);
+    store(at.second + i, v);
     const Vec<T> denominator = fma(sqrt(v), splat(s.inverse_sqrt_bias2), splat(s.epsilon));
-    store(args.w + i, fma(splat(-s.lr), m / denominator, w));
+    store(at.w + i, fma(splat(-s.lr), m / denominator, w));
+  }
+};
+
+template <class Rule, class T>
+CHAINRULE_INLINE void update_array(UpdateArgs<T> args) {
+  const UpdateScalars<T> s = *args.scalars;
+  const UpdatePlace<T> at = {args.w, args.first, args.second};
+  for (std::size_t i = 0; i < args.n; i += kLanes<T>) Rule::apply(s, at, i, load(args.g + i));
+}
+
+template <class Rule, class T>
+CHAINRULE_INLINE void update_outer(OuterUpdateArgs<T> args) {
+  constexpr std::size_t P = kPanelWidth<T>;
+  const UpdateScalars<T> s = *args.scalars;
+  const UpdatePlace<T> at = {args.w.data, args.first, args.second};
+  for (std::size_t panel = 0; panel < args.panels; ++panel) {
+#pragma GCC unroll 8
+    for (std::size_t lane = 0; lane < P; lane += kLanes<T>) {
+      const Vec<T> dz = load(args.dz.from_panel(panel).data + lane);
+      std::size_t i = panel * args.w.stride + lane;
+      for (std::size_t row = 0; row < args.rows; ++row, i += P) {
+        Rule::apply(s, at, i, fma(splat(*args.x.at(0, row)), dz, Vec<T>{}));
+      }
+    }
   }
 }
+
+#define CHAINRULE_UPDATE(name, Rule)                                                   \
+  template <class T>                                                                   \
+  CHAINRULE_INLINE void update_##name##_kernel(const UpdateArgs<T>& args) {            \
+    update_array<Rule>(args);                                                          \
+  }                                                                                    \
+  template <class T>                                                                   \
+  CHAINRULE_INLINE void update_##name##_outer_kernel(const OuterUpdateArgs<T>& args) { \
+    update_outer<Rule>(args);                                                          \
+  }
+#include "kernels/updates.inc"
+#undef CHAINRULE_UPDATE

@@ -49,6 +49,7 @@ void run_rows(const Program<T>& program, const Parameters<T>& parameters, const 
 template <class T>
 struct Update {
   void (*kernel)(const kernels::UpdateArgs<T>&) = nullptr;
+  void (*outer)(const kernels::OuterUpdateArgs<T>&) = nullptr;  // the same rule for batches of one row
   kernels::UpdateScalars<T> scalars = {};
   std::vector<PanelMatrix<T>> first;
   std::vector<PanelMatrix<T>> second;

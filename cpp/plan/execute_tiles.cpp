@@ -138,21 +138,35 @@ class TileRunner {
     const profile::Span span("parameter_gradient+update");
     const GradientTask& task = program_.gradients[tile.task];
     const TileMemory<T> memory = memory_of(tile);
+    const Panels<T> dz = panels_of(program_, task.dz, workspace_).from_panel(tile.panels.begin);
     // Panels of the scratch lie one behind the other without padding, as a tile's rows of a parameter's panel do.
     const Panels<T> gradient{scratch_.data, memory.rows * kPanelWidth<T>};
-    const Panels<T> dz = panels_of(program_, task.dz, workspace_).from_panel(tile.panels.begin);
     if (task.x.columns == 0) {
       program_.table->column_sum({{dz.data, dz.stride}, gradient, rows_, memory.panels});
+      update(memory, gradient);
+    } else if (rows_ == 1) {
+      const auto& [w, first, second] = memory.array;
+      const Panels<T> x = x_of(tile);
+      update_.outer(
+          {w, first.data, second.data, {x.data, x.stride}, {dz.data, dz.stride}, memory.rows, memory.panels, &update_.scalars});
     } else {
       multiply(tile, memory, dz, gradient, next);
+      update(memory, gradient);
     }
-    update(memory, gradient);
+    if (memory.mirror.data == nullptr) return;
+    const Panels<T> w = memory.array[0];
+    program_.table->transpose_panels({{w.data, w.stride}, memory.mirror, memory.rows, memory.columns});
   }
 
  private:
   [[nodiscard]] TileMemory<T> memory_of(const ParameterTile& tile) {
     const std::size_t number = program_.gradients[tile.task].parameter;
     return {parameters_[number], update_, tile, number};
+  }
+
+  /// The rows of x that the tile's rows are made from, from the first of a panel.
+  [[nodiscard]] Panels<T> x_of(const ParameterTile& tile) const {
+    return panels_of(program_, program_.gradients[tile.task].x, workspace_).from_panel(tile.rows.begin / kPanelWidth<T>);
   }
 
   [[nodiscard]] bool is_far(const ParameterTile& tile) const {
@@ -187,8 +201,6 @@ class TileRunner {
       const auto at = [&](Panels<T> array) { return array.data == nullptr ? nullptr : array.from_panel(panel).data; };
       update_.kernel({at(w), at(first), at(second), at(gradient), together * size, &update_.scalars});
     }
-    if (memory.mirror.data == nullptr) return;
-    program_.table->transpose_panels({{w.data, w.stride}, memory.mirror, memory.rows, memory.columns});
   }
 
   const Program<T>& program_;

@@ -42,11 +42,21 @@ Optimizer<T>::Optimizer(const OptimizerSettings& settings, const plan::Parameter
     for (std::size_t i = 0; i < parameters.size(); ++i)
       state.emplace_back(parameters[i].master_rows(), parameters[i].master_columns());
   };
+  const auto use = [&](auto kernel, auto outer) {
+    update_.kernel = kernel;
+    update_.outer = outer;
+  };
   if (settings.rule == Rule::sgd) {
-    update_.kernel = settings.momentum == 0 ? table.update_sgd : settings.nesterov ? table.update_nesterov : table.update_momentum;
+    if (settings.momentum == 0) {
+      use(table.update_sgd, table.update_sgd_outer);
+    } else if (settings.nesterov) {
+      use(table.update_nesterov, table.update_nesterov_outer);
+    } else {
+      use(table.update_momentum, table.update_momentum_outer);
+    }
     if (settings.momentum != 0) add_state(update_.first);
   } else {
-    update_.kernel = table.update_adam;
+    use(table.update_adam, table.update_adam_outer);
     add_state(update_.first);
     add_state(update_.second);
   }

@@ -267,6 +267,32 @@ void test(const Pair<UpdateArgs<T>>& f) {
   }
 }
 
+template <class T>
+void test(const Pair<OuterUpdateArgs<T>>& f) {
+  const UpdateScalars<T> scalars = {T(0.01), T(0.3), T(0.97), T(0.9), T(0.9), T(0.1), T(0.999), T(0.001), T(1e-8), T(3.1)};
+  for (const Values values : {Values::ordinary, Values::special}) {
+    for (const std::size_t rows : {0, 1, 2, 15, 16, 17, 33}) {
+      for (const std::size_t columns : {1, 8, 16, 17, 40}) {
+        const auto x = Matrix<T>::random(1, rows + 1, values);
+        const auto dz = Matrix<T>::random(1, columns, values);
+        auto w = Matrix<T>::random(rows, columns, values);
+        auto first = Matrix<T>::random(rows, columns, values);
+        auto second = Matrix<T>::random(rows, columns, values);
+        auto expected_w = w;
+        auto expected_first = first;
+        auto expected_second = second;
+        const auto run = [&](void (*kernel)(const OuterUpdateArgs<T>&), Matrix<T>& to, Matrix<T>& m, Matrix<T>& v) {
+          kernel({to.panels(), m.panels().data, v.panels().data, x.view(), dz.view(), rows, panel_count<T>(columns), &scalars});
+        };
+        run(f.kernel, w, first, second);
+        run(f.reference, expected_w, expected_first, expected_second);
+        CHECK_THAT(w == expected_w && first == expected_first && second == expected_second,
+                   f.name << ' ' << rows << " x " << columns);
+      }
+    }
+  }
+}
+
 template <class T, class S>
 void test_gather(const Pair<GatherArgs<T>>& f, Source type) {
   constexpr std::size_t kSourceRows = 12;

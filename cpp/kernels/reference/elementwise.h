@@ -140,3 +140,22 @@ void update_adam(const UpdateArgs<T>& args) {
     args.w[i] = std::fma(-s.lr, args.first[i] / denominator, args.w[i]);
   }
 }
+
+template <class T>
+void update_outer(void (*update)(const UpdateArgs<T>&), const OuterUpdateArgs<T>& args) {
+  for (std::size_t i = 0; i < args.rows; ++i) {
+    for (std::size_t j = 0; j < args.panels * kPanelWidth<T>; ++j) {
+      const T g = std::fma(*args.x.at(0, i), *args.dz.at(0, j), T{0});
+      const std::ptrdiff_t at = args.w.at(i, j) - args.w.data;
+      const auto state = [at](T* array) { return array == nullptr ? nullptr : array + at; };
+      update({args.w.at(i, j), state(args.first), state(args.second), &g, 1, args.scalars});
+    }
+  }
+}
+#define CHAINRULE_UPDATE(name, Rule)                           \
+  template <class T>                                           \
+  void update_##name##_outer(const OuterUpdateArgs<T>& args) { \
+    update_outer<T>(update_##name<T>, args);                   \
+  }
+#include "kernels/updates.inc"
+#undef CHAINRULE_UPDATE
