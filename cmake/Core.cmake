@@ -21,8 +21,10 @@ function(chainrule_add_isa name)
   # -Wno-maybe-uninitialized: GCC 12 finds it in its own AVX-512 header (its bug 105593).
   target_compile_options(chainrule_isa_${name} PRIVATE ${ARGN} -Wno-psabi -Wno-maybe-uninitialized)
   target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
+  set(CHAINRULE_ISAS ${CHAINRULE_ISAS} ${name} PARENT_SCOPE)
 endfunction()
 
+set(CHAINRULE_ISAS "")  # those that are built
 chainrule_add_isa(baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   chainrule_add_isa(avx2 -mavx2 -mfma)
