@@ -30,7 +30,7 @@ const MachineLoops* machine_loops_of(const char* isa) noexcept {
 
 namespace {
 
-constexpr std::size_t kPasses = 20000;  // of chains in a call: some 100 us, beside which a parallel region is nothing
+constexpr std::size_t kPasses = 500000;  // of chains in a call: a few ms, beside which a parallel region is nothing
 
 void measure_peak(const Options& options, const MachineLoops& loops, int threads, Report& report) {
   volatile double sink = 0;
