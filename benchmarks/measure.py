@@ -12,14 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import bind
+from benchmarks.peers import make
+from benchmarks.workloads import Workload, make_data
 
 
 def main(job: dict[str, Any]) -> None:
-    bind(job)
-    from benchmarks.peers import make
-    from benchmarks.workloads import Workload, make_data
-
     for fields in job["workloads"]:
         workload = Workload.from_json(fields)
         data = make_data(workload)

@@ -3,11 +3,10 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import ROOT
+from benchmarks.process import ROOT, binding
 
 BUILD = "cmake --preset bench && cmake --build --preset bench --target chainrule_bench"
 
@@ -20,10 +19,10 @@ def program() -> Path:
     return path
 
 
-def results(mode: str, *options: str, cpus: Sequence[int] | None = None) -> tuple[str, list[dict[str, Any]]]:
-    """Run a mode (machine, kernels, predict), on these CPUs only where given; return the instruction set and the results."""
+def results(mode: str, *options: str, cpus: int | None = None) -> tuple[str, list[dict[str, Any]]]:
+    """Run a mode (machine, kernels, predict), on so many CPUs only where given; return the instruction set and the results."""
     command = [str(program()), mode, *options]
-    bind = None if cpus is None else lambda: os.sched_setaffinity(0, cpus)
+    bind = None if cpus is None else binding(cpus)
     run = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=bind)
     if run.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {run.stderr.strip()}")
