@@ -33,7 +33,9 @@ def parser(name: str, description: str, peers: Sequence[str], rounds: int, secon
     made.add_argument("--threads", type=numbers, default=[1, *([2] if cpus() > 1 else [])], help="numbers of threads: 1,2")
     made.add_argument("--rounds", type=int, default=rounds, help="how often each measurement is made, in alternation")
     made.add_argument("--seconds", type=float, default=seconds, help="of each measurement")
-    made.add_argument("--output", type=Path, help=f"the JSON file; .md and .png go beside it (default benchmarks/results/{name}.json)")
+    made.add_argument(
+        "--output", type=Path, help=f"the JSON file; .md and .png go beside it (default benchmarks/results/{name}.json)"
+    )
     made.add_argument("--fresh", action="store_true", help="begin again instead of continuing the file")
     return made
 

@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 Call = Callable[[], Any]
@@ -18,7 +19,7 @@ STRETCHES = 9
 
 
 def main(job: dict[str, Any]) -> None:
-    for kernel, size, call in (_numpy(job) if job["peer"] == "numpy" else _torch(job)):
+    for kernel, size, call in _numpy(job) if job["peer"] == "numpy" else _torch(job):
         print(json.dumps({"kernel": kernel, "size": size, **time_of(call, job["seconds"])}), flush=True)
 
 
@@ -50,16 +51,16 @@ def _numpy(job: dict[str, Any]) -> Calls:
     for m, k, n in job["shapes"]:
         x, w, z, g, gx = values(m, k), values(k, n), values(m, n), values(k, n), values(m, k)
         size = f"{m}x{k}x{n}"
-        yield "gemm_forward", size, lambda x=x, w=w, z=z: np.matmul(x, w, out=z)
-        yield "gemm_input_gradient", size, lambda z=z, w=w, gx=gx: np.matmul(z, w.T, out=gx)
-        yield "gemm_weight_gradient", size, lambda x=x, z=z, g=g: np.matmul(x.T, z, out=g)
+        yield "gemm_forward", size, partial(np.matmul, x, w, out=z)
+        yield "gemm_input_gradient", size, partial(np.matmul, z, w.T, out=gx)
+        yield "gemm_weight_gradient", size, partial(np.matmul, x.T, z, out=g)
     for n in job["sizes"]:
         x, b, y = values(n), values(n), np.empty(n, np.float32)
         for kernel, function in {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh_forward": np.tanh}.items():
-            yield kernel, str(n), lambda f=function, x=x, y=y: f(x, out=y)
-        yield "relu_forward", str(n), lambda x=x, y=y: np.maximum(x, 0, out=y)
+            yield kernel, str(n), partial(function, x, out=y)
+        yield "relu_forward", str(n), partial(np.maximum, x, 0, out=y)
         for kernel, operation in {"add": np.add, "multiply": np.multiply, "divide": np.divide}.items():
-            yield kernel, str(n), lambda f=operation, x=x, b=b, y=y: f(x, b, out=y)
+            yield kernel, str(n), partial(operation, x, b, out=y)
 
 
 def _torch(job: dict[str, Any]) -> Calls:
@@ -75,9 +76,9 @@ def _torch(job: dict[str, Any]) -> Calls:
     for m, k, n in job["shapes"]:
         x, w, z, g, gx = values(m, k), values(k, n), values(m, n), values(k, n), values(m, k)
         size = f"{m}x{k}x{n}"
-        yield "gemm_forward", size, lambda x=x, w=w, z=z: torch.mm(x, w, out=z)
-        yield "gemm_input_gradient", size, lambda z=z, w=w, gx=gx: torch.mm(z, w.T, out=gx)
-        yield "gemm_weight_gradient", size, lambda x=x, z=z, g=g: torch.mm(x.T, z, out=g)
+        yield "gemm_forward", size, partial(torch.mm, x, w, out=z)
+        yield "gemm_input_gradient", size, partial(torch.mm, z, w.T, out=gx)
+        yield "gemm_weight_gradient", size, partial(torch.mm, x.T, z, out=g)
     ops = torch.ops.aten
     for n in job["sizes"]:
         x, b, y = values(n), values(n), torch.empty(n)
@@ -85,21 +86,21 @@ def _torch(job: dict[str, Any]) -> Calls:
         unary |= {"sigmoid_forward": torch.sigmoid, "gelu_forward": ops.gelu.out, "silu_forward": ops.silu.out}
         unary |= {"softplus_forward": ops.softplus.out, "mish_forward": ops.mish.out, "elu_forward": ops.elu.out}
         for kernel, function in unary.items():
-            yield kernel, str(n), lambda f=function, x=x, y=y: f(x, out=y)
-        yield "relu_forward", str(n), lambda x=x, y=y: torch.clamp_min(x, 0, out=y)
-        yield "tanh_backward", str(n), lambda x=x, b=b, y=y: ops.tanh_backward.grad_input(x, b, grad_input=y)
+            yield kernel, str(n), partial(function, x, out=y)
+        yield "relu_forward", str(n), partial(torch.clamp_min, x, 0, out=y)
+        yield "tanh_backward", str(n), partial(ops.tanh_backward.grad_input, x, b, grad_input=y)
         for name, operation in {"add": torch.add, "multiply": torch.mul, "divide": torch.div}.items():
-            yield name, str(n), lambda f=operation, x=x, b=b, y=y: f(x, b, out=y)
+            yield name, str(n), partial(operation, x, b, out=y)
         yield from _torch_updates(torch, n, values)
     for columns in (10, 100, 1000):
         x = values(256, columns)
         y = torch.empty_like(x)
-        yield "softmax_forward", f"256x{columns}", lambda x=x, y=y: torch.softmax(x, 1, out=y)
+        yield "softmax_forward", f"256x{columns}", partial(torch.softmax, x, 1, out=y)
 
 
 def _torch_updates(torch: Any, n: int, values: Callable[..., Any]) -> Calls:
     """PyTorch's fused optimizers, the fastest that it has, on one parameter of n elements."""
-    makers = {
+    makers: dict[str, Callable[[Any], Any]] = {
         "update_sgd": lambda p: torch.optim.SGD(p, lr=1e-3, fused=True),
         "update_momentum": lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, fused=True),
         "update_nesterov": lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, nesterov=True, fused=True),

@@ -17,7 +17,36 @@ from benchmarks.store import Key, Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown
 
-SQUARES = [1, 4, 8, 16, 17, 32, 33, 45, 46, 47, 48, 64, 65, 96, 128, 129, 192, 255, 256, 257, 384, 512, 513, 768, 1024, 1025, 1536, 2048]
+SQUARES = [
+    1,
+    4,
+    8,
+    16,
+    17,
+    32,
+    33,
+    45,
+    46,
+    47,
+    48,
+    64,
+    65,
+    96,
+    128,
+    129,
+    192,
+    255,
+    256,
+    257,
+    384,
+    512,
+    513,
+    768,
+    1024,
+    1025,
+    1536,
+    2048,
+]
 # The nine workloads' products, and outputs as narrow as a regression's.
 LAYERS = [(1, 64, 64), (128, 46, 46), (200, 64, 100), (200, 100, 10), (256, 256, 256), (256, 256, 1), (64, 784, 128)]
 LAYERS += [(128, 784, 512), (256, 784, 1024), (256, 1024, 1024), (512, 2048, 4096), (512, 4096, 1000)]
@@ -43,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Sequence[tuple[int, int, int]]) -> None:
-    done = max((len(store.samples(key)) for key in store.keys() if key["peer"] == OWN), default=0)
+    done = max((len(store.samples(key)) for key in store.known() if key["peer"] == OWN), default=0)
     if done <= number:
         command.progress(f"round {number + 1}/{arguments.rounds}: {OWN}")
         options = ["--seconds", str(arguments.seconds), "--shapes", ",".join("x".join(map(str, shape)) for shape in shapes)]
@@ -53,7 +82,7 @@ def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Seq
             key = {"peer": OWN, "kernel": row["kernel"], "size": row["size"], "unit": row["unit"], "work": row["work"]}
             store.add(key, {"seconds": row["seconds"]})
     for peer in arguments.peers:
-        if max((len(store.samples(key)) for key in store.keys() if key["peer"] == peer), default=0) > number:
+        if max((len(store.samples(key)) for key in store.known() if key["peer"] == peer), default=0) > number:
             continue
         command.progress(f"round {number + 1}/{arguments.rounds}: {peer}")
         job = {"peer": peer, "threads": 1, "seconds": arguments.seconds, "shapes": shapes, "sizes": SIZES}
@@ -64,8 +93,8 @@ def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Seq
 
 
 def report(store: Store, peak: float | None) -> str:
-    own = [key for key in store.keys() if key["peer"] == OWN]
-    peers = list(dict.fromkeys(key["peer"] for key in store.keys() if key["peer"] != OWN))
+    own = [key for key in store.known() if key["peer"] == OWN]
+    peers = list(dict.fromkeys(key["peer"] for key in store.known() if key["peer"] != OWN))
     products = [key for key in own if key["kernel"] in GEMMS]
     others = [key for key in own if key["kernel"] not in GEMMS]
     parts = ["# Kernels alone, one thread", machine.text(store.machine), "## Products, GFLOP/s"]
@@ -112,7 +141,7 @@ def draw(store: Store, peak: float | None, path: Path) -> None:
     parts = []
     for kernel in GEMMS:
         lines: dict[str, list[tuple[float, float]]] = {}
-        for key in store.keys():
+        for key in store.known():
             m, _, rest = key["size"].partition("x")
             if key["kernel"] == kernel and rest == f"{m}x{m}" and (s := _seconds(store, key)):
                 lines.setdefault(key["peer"], []).append((float(m), 2 * float(m) ** 3 / s.median / 1e9))

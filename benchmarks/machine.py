@@ -15,6 +15,7 @@ from benchmarks.process import ROOT, cpus
 
 # What an idle desktop or the run's own preparations leave behind.
 QUIET = 0.5
+LOUD = " (NOT a quiet machine: these figures are no more than a look)"
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "jax": "jaxlib"}
 
 
@@ -49,7 +50,13 @@ def peaks(quick: bool = False) -> dict[str, Any] | None:
     """
     try:
         isa, rows = native.results(
-            "machine", "--threads", ",".join(map(str, thread_counts())), "--dtypes", "f32,f64", "--seconds", "0.05" if quick else "0.5"
+            "machine",
+            "--threads",
+            ",".join(map(str, thread_counts())),
+            "--dtypes",
+            "f32,f64",
+            "--seconds",
+            "0.05" if quick else "0.5",
         )
     except FileNotFoundError as error:
         print(f"no peaks: {error}", file=sys.stderr)
@@ -86,9 +93,10 @@ def text(machine: dict[str, Any]) -> str:
     lines = [
         f"* Processor: {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa']}; caches: {machine['caches']}; "
         f"{machine['memory_gib']} GiB; governor: {machine['governor'] or 'not visible'}",
-        f"* System: {machine['system']}; compiler {machine['compiler']}; Python {machine['python']}; commit {machine['commit'] or 'unknown'}",
+        f"* System: {machine['system']}; compiler {machine['compiler']}; Python {machine['python']}; "
+        f"commit {machine['commit'] or 'unknown'}",
         f"* Versions: {versions}; BLAS: {'; '.join(machine['blas']) or 'unknown'}",
-        f"* Load before the run: {machine['load']:.2f}{' (NOT a quiet machine: these figures are no more than a look)' if machine['load'] > QUIET else ''}",
+        f"* Load before the run: {machine['load']:.2f}" + (LOUD if machine["load"] > QUIET else ""),
     ]
     if machine["peaks"]:
         measured = machine["peaks"]

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-COLOURS = {"chainrule": "#d62728", "torch": "#ee8100", "torch_compiled": "#b06000", "jax": "#1f77b4", "sklearn": "#2ca02c", "numpy": "#7f7f7f"}
+COLOURS = {
+    "chainrule": "#d62728",
+    "torch": "#ee8100",
+    "torch_compiled": "#b06000",
+    "jax": "#1f77b4",
+    "sklearn": "#2ca02c",
+    "numpy": "#7f7f7f",
+}
 
 Points = Sequence[tuple[float, float]]
 
@@ -41,7 +48,7 @@ def draw(path: Path, title: str, parts: Sequence[Axes], columns: int = 2) -> Non
         axes.set(title=part.title, xlabel=part.x_label, ylabel=part.y_label)
         if part.log_x:
             axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
         if part.log_y:
             axes.set_yscale("log")
         else:

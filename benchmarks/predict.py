@@ -53,7 +53,9 @@ def key_of(case: Case, threads: int, peer: str) -> Key:
 def _measure(store: Store, number: int, key: Key, seconds: float) -> None:
     if len(store.samples(key)) > number:
         return
-    command.progress(f"round {number + 1}: {'-'.join(map(str, key['widths']))}, {key['rows']} rows, threads {key['threads']}, {key['peer']}")
+    command.progress(
+        f"round {number + 1}: {'-'.join(map(str, key['widths']))}, {key['rows']} rows, threads {key['threads']}, {key['peer']}"
+    )
     for sample in process.lines_of("benchmarks.predict_peers", {**key, "seconds": seconds}):
         store.add(key, sample)
 

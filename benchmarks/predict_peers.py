@@ -28,7 +28,7 @@ def _chainrule(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:
     return lambda: model.predict(x)
 
 
-def _numpy(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:
+def _numpy(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:  # noqa: ARG001  # the parent sets the limits
     parameters = initial(workload)
 
     def predict() -> Any:
@@ -59,7 +59,7 @@ def _torch(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:
     return predict
 
 
-def _jax(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:
+def _jax(workload: Workload, x: Any, threads: int) -> Callable[[], Any]:  # noqa: ARG001  # the parent sets the affinity
     import jax
 
     activation = jax.numpy.tanh if workload.activation == "tanh" else jax.nn.relu

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         groups = {w.name: _medians(store, w, threads, arguments.peers) for w in workloads}
         title = f"One training step, {threads} thread{'s' if threads > 1 else ''}"
         picture.draw_bars(path.with_name(f"{path.stem}-{threads}.png"), title, "us per step", groups)
-    failed = [key for key in store.keys() if key["peer"] == OWN and any("error" in sample for sample in store.samples(key))]
+    failed = [key for key in store.known() if key["peer"] == OWN and any("error" in sample for sample in store.samples(key))]
     return 1 if failed else 0
 
 

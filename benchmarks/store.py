@@ -4,7 +4,6 @@ The file is JSON: {"machine": {...}, "points": [{"key": {...}, "samples": [{...}
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ class Store:
         """Return the samples' numbers under a name; failed ones have none."""
         return [float(sample[field]) for sample in self.samples(key) if field in sample]
 
-    def keys(self) -> list[Key]:
+    def known(self) -> list[Key]:
+        """Return the keys that have samples, in the order in which they came."""
         return [key for key, _ in self._points.values()]
 
     def add(self, key: Key, sample: Sample) -> None:
@@ -44,7 +44,7 @@ class Store:
         beside = self.path.with_suffix(".tmp")
         lines = ",\n".join(json.dumps({"key": key, "samples": samples}) for key, samples in self._points.values())
         beside.write_text(f'{{"machine": {json.dumps(self.machine, indent=1)},\n"points": [\n{lines}\n]}}\n')
-        os.replace(beside, self.path)
+        beside.replace(self.path)
 
     def _read(self, path: Path) -> None:
         text = json.loads(path.read_text())
@@ -58,6 +58,12 @@ class Store:
         self.machine = text["machine"]
         for point in text["points"]:
             self._points[_text(point["key"])] = (point["key"], point["samples"])
+
+
+def described_in(path: Path) -> dict[str, Any]:
+    """Return the machine that a file's results belong to."""
+    machine: dict[str, Any] = json.loads(path.read_text())["machine"]
+    return machine
 
 
 def _text(key: Key) -> str:

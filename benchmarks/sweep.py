@@ -8,18 +8,49 @@ and pictures from what the file holds. NumPy joins, where installed, at the smal
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
 from benchmarks import command, machine, process, rounds, sweep_report
-from benchmarks.store import Store
+from benchmarks.peers import installed
+from benchmarks.store import Store, described_in
 from benchmarks.workloads import Workload, family
 
-WIDTHS = (
-    [1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 31, 32, 33, 45, 46, 47, 48, 49, 63, 64, 65, 80, 96, 100, 127, 128, 129]
-    + [192, 255, 256, 257, 384, 511, 512, 513, 768, 1000, 1023, 1024, 1025, 1536, 2047, 2048, 2049, 3000, 4095, 4096]
-)
+WIDTHS = [
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    10,
+    12,
+    15,
+    16,
+    17,
+    20,
+    24,
+    31,
+    32,
+    33,
+    45,
+    46,
+    47,
+    48,
+    49,
+    63,
+    64,
+    65,
+    80,
+    96,
+    100,
+    127,
+    128,
+    129,
+]
+WIDTHS += [192, 255, 256, 257, 384, 511, 512, 513, 768, 1000, 1023, 1024, 1025, 1536, 2047, 2048, 2049, 3000, 4095, 4096]
 BATCHES = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 512, 1000, 1024, 2048, 4095, 4096]
 SLICES = ("widths", "batches", "depths")
 # NumPy is measured beside the others up to this many FLOP a step: beyond, its Python costs nothing and its products are no better.
@@ -47,7 +78,8 @@ def points(slices: Sequence[str], quick: bool) -> dict[str, list[Workload]]:
 
 def groups_of(lines: dict[str, list[Workload]]) -> list[list[Workload]]:
     """Return what shares a process: neighbours of one line. A net on two lines is measured once."""
-    groups, seen = [], set()
+    groups: list[list[Workload]] = []
+    seen: set[str] = set()
     for line in lines.values():
         fresh = [workload for workload in line if workload.name not in seen]
         seen.update(workload.name for workload in fresh)
@@ -59,26 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     path = command.output(arguments, "sweep")
     lines = points(arguments.slices, arguments.quick)
-    if arguments.report:
-        described = json.loads(path.read_text())["machine"]
-    else:
-        described = machine.describe(arguments.peers, arguments.quick)
+    described = described_in(path) if arguments.report else machine.describe(arguments.peers, arguments.quick)
     store = Store(path, described, arguments.fresh or (arguments.quick and not arguments.report))
     if not arguments.report:
         groups = groups_of(lines)
         small = [few for group in groups if (few := [w for w in group if w.flops <= NUMPY_FLOPS])]
         rounds.run(store, groups, arguments.peers, arguments.threads, arguments.rounds, arguments.seconds)
-        if "numpy" in _installed() and "numpy" not in arguments.peers and not arguments.no_numpy:
+        if "numpy" in installed() and "numpy" not in arguments.peers and not arguments.no_numpy:
             rounds.run(store, small, ["numpy"], arguments.threads[:1], arguments.rounds, arguments.seconds)
     command.publish(sweep_report.report(store, lines, arguments.threads), path)
     sweep_report.draw(store, lines, arguments.threads, path)
     return 0
-
-
-def _installed() -> list[str]:
-    from benchmarks.peers import installed
-
-    return installed()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """What a sweep says: the points where a peer is faster, the jumps between neighbouring widths, threads that do harm, and pictures."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks import machine, picture
@@ -83,7 +84,7 @@ def harmful_threads(store: Store, lines: Lines, threads: Sequence[int]) -> list[
     found = []
     for workload in _unique(lines):
         times = [(count, s) for count in sorted(threads) if (s := summary(store, workload, count, OWN))]
-        for (few, fast), (many, slow) in zip(times, times[1:], strict=False):
+        for (few, fast), (many, slow) in pairwise(times):
             if slow.median > fast.median * (1 + HARM_LIMIT):
                 found.append(f"{workload.name}: {few} to {many} threads, {fast} to {slow} us")
     return found
@@ -92,14 +93,14 @@ def harmful_threads(store: Store, lines: Lines, threads: Sequence[int]) -> list[
 def failures(store: Store) -> list[str]:
     return [
         f"{key['workload']['name']}, threads {key['threads']}, {key['peer']}: {sample['error']}"
-        for key in store.keys()
+        for key in store.known()
         for sample in store.samples(key)
         if "error" in sample
     ]
 
 
 def _peers(store: Store) -> list[str]:
-    return list(dict.fromkeys(key["peer"] for key in store.keys()))
+    return list(dict.fromkeys(key["peer"] for key in store.known()))
 
 
 def _table(store: Store, line: Sequence[Workload], threads: Sequence[int]) -> str:

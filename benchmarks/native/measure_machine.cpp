@@ -87,7 +87,7 @@ void measure_machine(const Options& options, Report& report) {
   constexpr std::size_t kLargest = std::size_t{384} << 20U;
   for (const int threads : options.threads) {
     measure_peak(options, *loops, threads, report);
-    for (std::size_t bytes = std::size_t{24} << 10U; bytes <= kLargest; bytes *= 4) {
+    for (std::size_t bytes = std::size_t{24} << 10U; bytes <= kLargest; bytes *= 2) {
       measure_triad(options, *loops, threads, bytes, report);
     }
     measure_waiting(options, threads, report);
