@@ -23,6 +23,16 @@ def main(job: dict[str, Any]) -> None:
         print(json.dumps({"kernel": kernel, "size": size, **time_of(call, job["seconds"])}), flush=True)
 
 
+def _about(peer: str) -> str | None:
+    """Return which BLAS PyTorch was built with; NumPy's is known to threadpoolctl."""
+    if peer != "torch":
+        return None
+    import torch
+
+    lines = [line.strip(" -") for line in torch.__config__.show().splitlines() if "Math Kernel Library" in line]
+    return f"PyTorch: {lines[0]}" if lines else "PyTorch: no MKL"
+
+
 def time_of(call: Call, seconds: float) -> dict[str, float]:
     """Return the seconds of a call: the median, least and most of several stretches, as chainrule_bench takes them."""
 

@@ -89,6 +89,9 @@ def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Seq
         for line in process.lines_of("benchmarks.kernel_peers", job, timeout=3600):
             if "error" in line:
                 raise RuntimeError(f"{peer}: {line['error']}")
+            if "about" in line:
+                store.machine["blas"] = list(dict.fromkeys([*store.machine["blas"], line["about"]]))
+                continue
             store.add({"peer": peer, "kernel": line["kernel"], "size": line["size"]}, {"seconds": line["seconds"]})
 
 

@@ -76,10 +76,11 @@ WORKLOADS = {
 def family(width: int, depth: int, batch: int, *, features: int | None = None, rows: int | None = None) -> Workload:
     """One of the sweep's nets: `depth` hidden layers of `width`, as many features, 10 classes, ReLU, cross-entropy and Adam.
 
-    `rows` is the size of the data; without it an epoch has as many steps as fill about 4 MB of features, from 1 to 64.
+    `rows` is the size of the data; without it an epoch has as many steps as fill about 4 MB of features, from 1 to 256:
+    enough that what a library spends on an epoch is little beside them.
     """
     features = width if features is None else features
-    steps = max(1, min(64, (1 << 20) // (batch * features))) if rows is None else max(1, rows // batch)
+    steps = max(1, min(256, (1 << 20) // (batch * features))) if rows is None else max(1, rows // batch)
     widths = (features, *[width] * depth, 10)
     name = f"w{width}-d{depth}-b{batch}" + ("" if features == width else f"-f{features}") + ("" if rows is None else f"-r{rows}")
     return Workload(name, widths, "relu", "cross_entropy", "adam", batch, steps)

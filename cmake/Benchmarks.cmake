@@ -18,3 +18,8 @@ foreach(isa IN LISTS CHAINRULE_ISAS)
   string(APPEND loops " CHAINRULE_BENCH_LOOPS(${isa})")
 endforeach()
 target_compile_definitions(chainrule_bench PRIVATE "CHAINRULE_BENCH_ISAS=${loops}")
+
+if(CHAINRULE_TESTS)
+  # That every kernel can be measured; how fast it is, no test asks.
+  add_test(NAME chainrule_bench COMMAND chainrule_bench kernels --dtypes f32,f64 --seconds 0.0001 --sizes 64 --shapes 3x5x7)
+endif()
