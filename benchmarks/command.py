@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.peers import NEEDS, installed
 from benchmarks.process import ROOT, cpus
@@ -45,6 +46,15 @@ def output(arguments: argparse.Namespace, name: str) -> Path:
     if arguments.output is not None:
         return Path(arguments.output)
     return RESULTS / f"{name}{'-quick' if arguments.quick else ''}.json"
+
+
+def start(main: Callable[[], int]) -> NoReturn:
+    """Run a command; an interrupt is no error of it."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        progress("interrupted: the same command goes on from here")
+        sys.exit(130)
 
 
 def progress(text: str) -> None:

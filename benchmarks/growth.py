@@ -6,7 +6,6 @@ Fits the model's few constants to all curves together, says how many points it p
 Needs the native program, whose measured rates the model starts from.
 """
 
-import sys
 from collections.abc import Sequence
 
 from benchmarks import command, growth_report, machine, native, rounds
@@ -58,4 +57,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

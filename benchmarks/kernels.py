@@ -1,12 +1,11 @@
 """The kernels alone, on one thread: chainrule's beside NumPy's and PyTorch's functions of the same work.
 
-Run: python -m benchmarks.kernels [--peers numpy,torch] [--rounds 3] [--seconds 0.1] [--isa avx2] [--quick] [--output kernels.json]
+Run: python -m benchmarks.kernels [--peers numpy,torch] [--rounds 3] [--seconds 0.1] [--quick] [--output kernels.json]
 
 Needs the native program: cmake --preset bench && cmake --build --preset bench --target chainrule_bench
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,25 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     path = command.output(arguments, "kernels")
     described = machine.describe([OWN, *arguments.peers], arguments.quick)
-    if arguments.isa:
-        described["isa"] = arguments.isa
     store = Store(path, described, fresh=arguments.fresh or arguments.quick)
     squares = [16, 45, 46, 256] if arguments.quick else SQUARES
     shapes = [*((n, n, n) for n in squares), *(LAYERS[:8] if arguments.quick else LAYERS)]
     for number in range(arguments.rounds):
         _round(store, number, arguments, shapes)
-    peak = machine.peak_gflops(described, 1)
+    peak = machine.peak_gflops(store.machine, 1)
     command.publish(report(store, peak), path)
     draw(store, peak, path)
     return 0
 
 
 def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Sequence[tuple[int, int, int]]) -> None:
+    machine.raise_peak(store.machine)
     done = max((len(store.samples(key)) for key in store.known() if key["peer"] == OWN), default=0)
     if done <= number:
         command.progress(f"round {number + 1}/{arguments.rounds}: {OWN}")
         options = ["--seconds", str(arguments.seconds), "--shapes", ",".join("x".join(map(str, shape)) for shape in shapes)]
-        options += ["--sizes", ",".join(map(str, SIZES)), *(["--isa", arguments.isa] if arguments.isa else [])]
+        options += ["--sizes", ",".join(map(str, SIZES))]
         _, rows = native.results("kernels", *options, cpus=1)
         for row in rows:
             key = {"peer": OWN, "kernel": row["kernel"], "size": row["size"], "unit": row["unit"], "work": row["work"]}
@@ -157,7 +155,6 @@ def draw(store: Store, peak: float | None, path: Path) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser("kernels", "The kernels alone, on one thread, beside the peers'.", ["numpy", "torch"], 3, 0.1)
-    parser.add_argument("--isa", help="the kernels of this instruction set")
     arguments = parser.parse_args(argv)
     if unknown := set(arguments.peers) - {"numpy", "torch"}:
         parser.error(f"--peers: expected numpy or torch, got {', '.join(sorted(unknown))}")
@@ -167,4 +164,4 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

@@ -3,7 +3,6 @@
 Run: python -m benchmarks.predict [--peers chainrule,numpy,torch,jax] [--threads 1,2] [--rounds 5] [--seconds 0.5] [--quick]
 """
 
-import sys
 from collections.abc import Sequence
 
 from benchmarks import command, machine, native, process
@@ -37,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = command.output(arguments, "predict")
     store = Store(path, machine.describe(arguments.peers, arguments.quick), arguments.fresh or arguments.quick)
     for number in range(arguments.rounds):
+        machine.raise_peak(store.machine)
         for case in cases:
             for threads in arguments.threads[:1] if case[3] == 1 else arguments.threads:
                 for peer in arguments.peers:
@@ -102,4 +102,4 @@ def _summary(store: Store, case: Case, threads: int, peer: str) -> Summary | Non
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

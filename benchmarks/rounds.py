@@ -5,7 +5,7 @@ all alike. What the store already holds is not measured again.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks import process
+from benchmarks import machine, process
 from benchmarks.command import progress
 from benchmarks.store import Key, Store
 from benchmarks.workloads import Workload
@@ -31,6 +31,7 @@ def run(
     """
     everything = list(groups)
     for round_number in range(rounds):
+        machine.raise_peak(store.machine)
         for place, group in enumerate(everything):
             for count in threads:
                 for peer in peers:

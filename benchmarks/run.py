@@ -7,7 +7,6 @@ Prints a Markdown table of medians with the spread (least to most) over the roun
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from benchmarks import command, machine, picture, rounds
@@ -98,4 +97,4 @@ def of_peak(store: Store, workload: Workload, threads: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

@@ -116,4 +116,4 @@ def beyond_fair(store: Store, workload: Workload, situation: Situation, peer: st
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

@@ -8,7 +8,6 @@ and pictures from what the file holds. NumPy joins, where installed, at the smal
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from benchmarks import command, machine, process, rounds, sweep_report
@@ -117,4 +116,4 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

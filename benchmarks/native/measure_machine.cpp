@@ -1,4 +1,3 @@
-#include <cmath>
 #include <stdexcept>
 
 #include "base/buffer.h"
@@ -32,7 +31,7 @@ namespace {
 
 constexpr std::size_t kPasses = 500000;  // of chains in a call: a few ms, beside which a parallel region is nothing
 
-void measure_peak(const Options& options, const MachineLoops& loops, int threads, Report& report) {
+void measure_fma(const Options& options, const MachineLoops& loops, int threads, Report& report) {
   volatile double sink = 0;
   for (const std::string& dtype : options.dtypes) {
     const bool f32 = dtype == "f32";
@@ -78,17 +77,26 @@ void measure_waiting(const Options& options, int threads, Report& report) {
   report.add({{"measure", "barrier"}, {"threads", threads}}, waits, kWaits);
 }
 
-}  // namespace
-
-void measure_machine(const Options& options, Report& report) {
+const MachineLoops& loops_for(const Options& options) {
   const MachineLoops* loops = machine_loops_of(name_of(options.isa));
   if (loops == nullptr) throw std::invalid_argument(text("machine: expected loops for ", name_of(options.isa), ", got none"));
+  return *loops;
+}
+
+}  // namespace
+
+void measure_peak(const Options& options, Report& report) {
+  for (const int threads : options.threads) measure_fma(options, loops_for(options), threads, report);
+}
+
+void measure_machine(const Options& options, Report& report) {
+  const MachineLoops& loops = loops_for(options);
   // From half a first-level cache to well past a last-level one (STREAM asks for four times its size).
   constexpr std::size_t kLargest = std::size_t{384} << 20U;
   for (const int threads : options.threads) {
-    measure_peak(options, *loops, threads, report);
+    measure_fma(options, loops, threads, report);
     for (std::size_t bytes = std::size_t{24} << 10U; bytes <= kLargest; bytes *= 2) {
-      measure_triad(options, *loops, threads, bytes, report);
+      measure_triad(options, loops, threads, bytes, report);
     }
     measure_waiting(options, threads, report);
   }

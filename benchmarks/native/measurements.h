@@ -1,4 +1,4 @@
-// The three things that the program measures, a file each.
+// The four things that the program measures, a file each.
 #pragma once
 
 #include "options.h"
@@ -6,6 +6,8 @@
 
 namespace chainrule::bench {
 
+/// Only the peak of multiply-adds, for each number of threads.
+void measure_peak(const Options& options, Report& report);
 /// Peak of multiply-adds and bandwidth for each number of threads, bandwidth by the size of the working set, and what a barrier
 /// and a parallel region cost.
 void measure_machine(const Options& options, Report& report);

@@ -105,7 +105,7 @@ def test_only_what_is_missing_is_measured(monkeypatch: pytest.MonkeyPatch) -> No
         return [*done, {"error": "too narrow"}] if len(done) < len(workloads) else done
 
     monkeypatch.setattr(process, "fit", fit)
-    store = Store(None, MACHINE)
+    store = Store(None, {**MACHINE, "peaks": None})
     nets = [family(width, 1, 1) for width in (2, 3)]
     store.add(rounds.key_of(nets[0], 1, "numpy"), {"us_per_step": 7.0})
     rounds.run(store, [nets], ["chainrule", "numpy"], [1], 2, 0.1)
