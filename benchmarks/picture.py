@@ -34,7 +34,8 @@ def draw(path: Path, title: str, parts: Sequence[Axes], columns: int = 2) -> Non
     """Write the picture as PNG, `columns` parts beside each other."""
     from matplotlib.figure import Figure
 
-    columns = min(columns, len(parts))
+    parts = [part for part in parts if any(part.lines.values())]
+    columns = max(1, min(columns, len(parts)))
     rows = -(-len(parts) // columns)
     figure = Figure(figsize=(5.6 * columns, 3.9 * rows + 0.5), layout="constrained")
     figure.suptitle(title)

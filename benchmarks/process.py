@@ -2,9 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +41,39 @@ def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iter
     threads = str(job["threads"])
     # From the outside: NumPy and OpenMP read their limits when they are loaded, which an import far away may already do.
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-    try:
-        run = subprocess.run(
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(
             command,
-            check=False,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
             cwd=ROOT,
-            input=json.dumps(job),
-            timeout=timeout,
             env={**os.environ, **limits},
             preexec_fn=binding(job.get("cpus", job["threads"])),
         )
-    except subprocess.TimeoutExpired:
-        yield {"error": f"took longer than {timeout:.0f} s"}
-        return
-    for line in run.stdout.splitlines():
-        if line.startswith("{"):
-            yield json.loads(line)
-    if run.returncode != 0:
-        yield {"error": (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]}
+        assert child.stdin is not None
+        assert child.stdout is not None
+        timer = threading.Timer(timeout, child.kill)
+        timer.start()
+        try:
+            # A child that could not even start has closed its end: its standard error says why.
+            with suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(json.dumps(job))
+            # One by one as they come: whoever stops here has what was measured so far.
+            for line in child.stdout:
+                if line.startswith("{"):
+                    yield json.loads(line)
+            status = child.wait()
+        finally:
+            timer.cancel()
+            child.kill()
+            child.wait()
+            child.stdout.close()
+        if status != 0:
+            errors.seek(0)
+            last = (errors.read().strip().splitlines() or [f"exit status {status}"])[-1]
+            yield {"error": f"killed, after {timeout:.0f} s or for want of memory" if status == -signal.SIGKILL else last}
 
 
 def fit(peer: str, workloads: Iterable[Workload], threads: int, seconds: float, **options: Any) -> Iterator[dict[str, Any]]:

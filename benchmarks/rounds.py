@@ -52,14 +52,12 @@ def _wanted(store: Store, key: Key, round_number: int) -> bool:
 
 
 def _measure(store: Store, workloads: Sequence[Workload], threads: int, peer: str, seconds: float, options: dict[str, Any]) -> None:
-    results = list(process.fit(peer, workloads, threads, seconds, **options))
-    error = next((result["error"] for result in results if "error" in result), None)
-    done = {result["name"]: result for result in results if "name" in result}
-    for workload in workloads:
-        if (result := done.get(workload.name)) is not None:
-            store.add(key_of(workload, threads, peer, **options), {name: value for name, value in result.items() if name != "name"})
-        elif error is not None:
+    left = {workload.name: key_of(workload, threads, peer, **options) for workload in workloads}
+    for result in process.fit(peer, workloads, threads, seconds, **options):
+        if "error" not in result:
+            store.add(left.pop(result["name"]), {name: value for name, value in result.items() if name != "name"})
+        elif left:
             # The first that has no result is the one that failed; those behind it were never tried.
-            progress(f"  {workload.name}: {error}")
-            store.add(key_of(workload, threads, peer, **options), {"error": error})
-            return
+            name, key = next(iter(left.items()))
+            progress(f"  {name}: {result['error']}")
+            store.add(key, {"error": result["error"]})

@@ -111,6 +111,8 @@ def _table(store: Store, line: Sequence[Workload], threads: Sequence[int]) -> st
         steps = {jump.b: f"{jump.excess:+.0%}" for jump in jumps_of(store, line, count)} if _by_width(line) else {}
         for workload in line:
             cells = [_cell(summary(store, workload, count, peer)) for peer in peers]
+            if not any(cells):
+                continue
             row = [workload.name, str(count), *cells, ratio(store, workload, count, peers)]
             rows.append([*row, of_peak(store, workload, count), steps.get(workload.widths[1], "")])
     return markdown(header, rows)

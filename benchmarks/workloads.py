@@ -76,12 +76,13 @@ WORKLOADS = {
 def family(width: int, depth: int, batch: int, *, features: int | None = None, rows: int | None = None) -> Workload:
     """One of the sweep's nets: `depth` hidden layers of `width`, as many features, 10 classes, ReLU, cross-entropy and Adam.
 
-    `rows` is the size of the data; without it an epoch has as many steps as fill about 4 MB of features, from 1 to 256:
-    enough that what a library spends on an epoch is little beside them.
+    `rows` is the size of the data; without it an epoch has as many steps as take 4 MB of features and some milliseconds, from 1 to
+    256: enough that what a library spends on an epoch is little beside them, and few enough for several epochs in a measurement.
     """
     features = width if features is None else features
-    steps = max(1, min(256, (1 << 20) // (batch * features))) if rows is None else max(1, rows // batch)
     widths = (features, *[width] * depth, 10)
+    flops = Workload("", widths, "relu", "cross_entropy", "adam", batch, 1).flops
+    steps = max(1, min(256, (1 << 20) // (batch * features), 1_000_000_000 // flops)) if rows is None else max(1, rows // batch)
     name = f"w{width}-d{depth}-b{batch}" + ("" if features == width else f"-f{features}") + ("" if rows is None else f"-r{rows}")
     return Workload(name, widths, "relu", "cross_entropy", "adam", batch, steps)
 
