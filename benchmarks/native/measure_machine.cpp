@@ -67,7 +67,7 @@ void measure_triad(const Options& options, const MachineLoops& loops, int thread
 void measure_waiting(const Options& options, int threads, Report& report) {
   const Spread region = time_of(options.seconds, [&] { run_team(threads, [](int) {}); });
   report.add({{"measure", "region"}, {"threads", threads}}, region, 1);
-  constexpr int kWaits = 10000;
+  constexpr int kWaits = 300;  // beside them a region is little; on a busy machine each may take a slice of the scheduler
   const Spread waits = time_of(options.seconds, [&] {
     Barrier barrier(threads);
     run_team(threads, [&](int) {
