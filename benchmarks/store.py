@@ -62,6 +62,8 @@ class Store:
 
 def described_in(path: Path) -> dict[str, Any]:
     """Return the machine that a file's results belong to."""
+    if not path.exists():
+        raise SystemExit(f"{path}: expected results to report, found no such file")
     machine: dict[str, Any] = json.loads(path.read_text())["machine"]
     return machine
 
