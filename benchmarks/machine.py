@@ -1,5 +1,6 @@
 """What figures belong to: the machine, its peaks as measured beside them, and the versions of everything."""
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -21,7 +22,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "jax": "jaxlib"}
 
 def describe(peers: Sequence[str], quick: bool = False) -> dict[str, Any]:
     """Describe this machine, and measure its peaks where the native program is built."""
-    import chainrule
+    import chainrule._core
 
     info = dict(chainrule.info())
     packages = sorted({"numpy", *(DISTRIBUTIONS.get(NEEDS[peer], NEEDS[peer]) for peer in peers)})
@@ -36,6 +37,7 @@ def describe(peers: Sequence[str], quick: bool = False) -> dict[str, Any]:
         "python": platform.python_version(),
         "compiler": str(info["compiler"]),
         "commit": _commit(),
+        "core": hashlib.sha256(Path(chainrule._core.__file__).read_bytes()).hexdigest()[:12],
         "load": os.getloadavg()[0],
         "versions": {package: importlib.metadata.version(package) for package in packages},
         "blas": _blas(),
@@ -108,7 +110,7 @@ def text(machine: dict[str, Any]) -> str:
         f"* Processor: {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa']}; caches: {machine['caches']}; "
         f"{machine['memory_gib']} GiB; governor: {machine['governor'] or 'not visible'}",
         f"* System: {machine['system']}; compiler {machine['compiler']}; Python {machine['python']}; "
-        f"commit {machine['commit'] or 'unknown'}",
+        f"commit {machine['commit'] or 'unknown'}, module {machine['core']}",
         f"* Versions: {versions}; BLAS: {'; '.join(machine['blas']) or 'unknown'}",
         f"* Load before the run: {machine['load']:.2f}" + (LOUD if machine["load"] > QUIET else ""),
     ]

@@ -51,7 +51,7 @@ class Store:
         before, now = (_identity(machine) for machine in (text["machine"], self.machine))
         if before != now:
             raise SystemExit(
-                f"{path} holds results of another machine or other versions ({before}, here {now}): "
+                f"{path} holds results of another machine, another build of chainrule or other versions ({before}, here {now}): "
                 "choose another --output, or --fresh to begin again"
             )
         # What was measured when the file was begun belongs to its figures.
@@ -73,4 +73,4 @@ def _text(key: Key) -> str:
 
 
 def _identity(machine: dict[str, Any]) -> dict[str, Any]:
-    return {name: machine.get(name) for name in ("cpu", "cpus", "isa", "versions")}
+    return {name: machine.get(name) for name in ("cpu", "cpus", "isa", "core", "versions")}

@@ -29,6 +29,7 @@ MACHINE = {
     "python": "3",
     "compiler": "12",
     "commit": "",
+    "core": "0123",
     "load": 0.0,
     "versions": {"chainrule": "0"},
     "blas": [],
