@@ -1,34 +1,38 @@
-"""Measures one peer on one workload, in a process of its own: python -m benchmarks.measure PEER WORKLOAD THREADS SECONDS.
+"""Measures one peer on some workloads, in a process of its own: reads a job from standard input (see benchmarks.process).
 
-Prints a line of JSON: "us_per_step" (the fastest of several stretches would flatter noise, so their median), "loss", "steps".
+Prints a line of JSON for each workload: "us_per_step" (the fastest of several stretches would flatter noise, so their median),
+"loss", "steps", "peak_bytes" (how far training raised the process's memory) and, of chainrule, "threads_used".
 """
 
 import json
 import math
-import os
 import statistics
 import sys
 import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import make
+from benchmarks.workloads import Workload, make_data
 
 
-def limit_cpus(threads: int) -> None:
-    """Bind the process to as many CPUs as it may use threads: the one limit that every library obeys."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
+def main(job: dict[str, Any]) -> None:
+    for fields in job["workloads"]:
+        workload = Workload.from_json(fields)
+        data = make_data(workload)
+        before = _start_of_peak()
+        train = make(job["peer"], workload, data, job["threads"])
+        result = {"name": workload.name, **_measure(train, workload.steps, job["seconds"])}
+        if before is not None:
+            result["peak_bytes"] = _memory("VmHWM") - before
+        if hasattr(train, "threads_used"):
+            result["threads_used"] = train.threads_used()
+        print(json.dumps(result), flush=True)
 
 
-def main(peer: str, name: str, threads: int, seconds: float) -> None:
-    # Before any of the libraries is loaded: they read the limits when they start.
-    limit_cpus(threads)
-    from benchmarks.peers import make
-    from benchmarks.workloads import WORKLOADS, make_data
-
-    workload = WORKLOADS[name]
-    train = make(peer, workload, make_data(workload), threads)
+def _measure(train: Any, steps: int, seconds: float) -> dict[str, float]:
     # Warm up: compile, allocate, spin up the threads; then find out how many epochs make a tenth of the time.
-    train(2)
+    train(1)
     epochs, elapsed = 1, 0.0
     while elapsed < seconds / 20:
         start = time.perf_counter()
@@ -42,11 +46,25 @@ def main(peer: str, name: str, threads: int, seconds: float) -> None:
     while len(stretches) < 3 or time.perf_counter() < deadline:
         start = time.perf_counter()
         loss = train(epochs)
-        stretches.append((time.perf_counter() - start) / (epochs * workload.steps) * 1e6)
-    print(
-        json.dumps({"us_per_step": statistics.median(stretches), "loss": loss, "steps": epochs * workload.steps * len(stretches)})
-    )
+        stretches.append((time.perf_counter() - start) / (epochs * steps) * 1e6)
+    return {"us_per_step": statistics.median(stretches), "loss": loss, "steps": epochs * steps * len(stretches)}
+
+
+def _start_of_peak() -> int | None:
+    """Let the kernel count the peak anew from here; return the memory now in bytes, or None where it cannot."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        return _memory("VmRSS")
+    except OSError:
+        return None
+
+
+def _memory(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status: expected {field}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(json.load(sys.stdin))

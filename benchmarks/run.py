@@ -1,128 +1,100 @@
 """Compares chainrule with the peers that are installed: the time of one training step, from gathering the batch to the update.
 
 Run: python -m benchmarks.run [--workloads xor,digits] [--peers chainrule,torch] [--threads 1,2] [--rounds 5] [--seconds 1]
-     [--output results.json]
+     [--quick] [--output results.json] [--fresh]
 
-Rounds alternate between the peers, each measurement in a fresh process, so that a noisy spell of the machine hits all alike. Prints a
-Markdown table of medians with the spread (least to most) over the rounds.
+Prints a Markdown table of medians with the spread (least to most) over the rounds, and draws it.
 """
 
 import argparse
-import importlib.metadata
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
-from benchmarks.peers import NEEDS, installed
-from benchmarks.workloads import WORKLOADS
+from benchmarks import command, machine, picture, rounds
+from benchmarks.peers import NEEDS
+from benchmarks.store import Store
+from benchmarks.summary import Summary
+from benchmarks.table import markdown
+from benchmarks.workloads import WORKLOADS, Workload
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 OWN = "chainrule"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parse(argv)
-    times: dict[tuple[str, int, str], list[float]] = defaultdict(list)
-    failures: dict[tuple[str, str], str] = {}
-    for round_number in range(arguments.rounds):
-        for name in arguments.workloads:
-            for threads in arguments.threads:
-                for peer in arguments.peers:
-                    if (peer, name) in failures:
-                        continue
-                    print(f"round {round_number + 1}/{arguments.rounds}: {name}, {threads} threads, {peer}", file=sys.stderr)
-                    result = _measure(peer, name, threads, arguments.seconds)
-                    if isinstance(result, str):
-                        failures[peer, name] = result
-                        print(f"  {result}", file=sys.stderr)
-                    else:
-                        times[name, threads, peer].append(result)
-    print(_table(times, arguments.peers))
-    if arguments.output is not None:
-        report = {
-            "machine": machine(arguments.peers),
-            "unit": "us per step",
-            "results": [
-                {"workload": name, "net": str(WORKLOADS[name]), "threads": threads, "peer": peer, "times": values}
-                for (name, threads, peer), values in times.items()
-            ],
-            "failures": [{"peer": peer, "workload": name, "reason": reason} for (peer, name), reason in failures.items()],
-        }
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
-    return 1 if any(peer == OWN for peer, _ in failures) else 0
+    parser = command.parser("run", "Time of one training step, beside the peers.", list(NEEDS), rounds=5, seconds=1.0)
+    parser.add_argument("--workloads", type=command.names(list(WORKLOADS)), default=list(WORKLOADS))
+    arguments = parser.parse_args(argv)
+    if arguments.quick:
+        _shrink(arguments, parser)
+    path = command.output(arguments, "run")
+    store = Store(path, machine.describe(arguments.peers, arguments.quick), arguments.fresh or arguments.quick)
+    workloads = [WORKLOADS[name] for name in arguments.workloads]
+    rounds.run(store, [[w] for w in workloads], arguments.peers, arguments.threads, arguments.rounds, arguments.seconds)
+    command.publish(report(store, workloads, arguments.peers, arguments.threads), path)
+    for threads in arguments.threads:
+        groups = {w.name: _medians(store, w, threads, arguments.peers) for w in workloads}
+        title = f"One training step, {threads} thread{'s' if threads > 1 else ''}"
+        picture.draw_bars(path.with_name(f"{path.stem}-{threads}.png"), title, "us per step", groups)
+    failed = [key for key in store.known() if key["peer"] == OWN and any("error" in sample for sample in store.samples(key))]
+    return 1 if failed else 0
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    def names(known: Sequence[str]) -> object:
-        def parse(text: str) -> list[str]:
-            given = text.split(",")
-            if unknown := [name for name in given if name not in known]:
-                raise argparse.ArgumentTypeError(f"expected names of {', '.join(known)}, got {', '.join(unknown)}")
-            return given
-
-        return parse
-
-    small = [name for name in WORKLOADS if name != "wide"]
-    parser = argparse.ArgumentParser(description="Time of one training step, beside the peers.")
-    parser.add_argument("--workloads", type=names(list(WORKLOADS)), default=small)  # type: ignore[arg-type]
-    parser.add_argument("--peers", type=names(list(NEEDS)), default=installed())  # type: ignore[arg-type]
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    parser.add_argument("--threads", type=lambda text: [int(count) for count in text.split(",")], default=[min(2, cpus)])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
-    parser.add_argument("--output", type=Path, help="file for all numbers, as JSON")
-    return parser.parse_args(argv)
+def _shrink(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Make the run a look: a few workloads, one round, short measurements, and no compiling for minutes."""
+    arguments.rounds, arguments.seconds = 1, 0.2
+    if arguments.workloads == parser.get_default("workloads"):
+        arguments.workloads = ["xor", "rl_online", "digits", "mnist_m"]
+    if arguments.peers == parser.get_default("peers"):
+        arguments.peers = [peer for peer in arguments.peers if peer in (OWN, "torch", "jax", "numpy")]
+    if arguments.threads == parser.get_default("threads"):
+        arguments.threads = arguments.threads[-1:]
 
 
-def _measure(peer: str, name: str, threads: int, seconds: float) -> float | str:
-    """Return microseconds per step, or why there are none."""
-    command = [sys.executable, "-m", "benchmarks.measure", peer, name, str(threads), str(seconds)]
-    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    if run.returncode != 0:
-        return (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
-    return float(json.loads(run.stdout.splitlines()[-1])["us_per_step"])
+def report(store: Store, workloads: Sequence[Workload], peers: Sequence[str], threads: Sequence[int]) -> str:
+    header = ["workload", "threads", *(f"{peer}, us" for peer in peers), "best peer / chainrule", "of peak"]
+    rows = []
+    for workload in workloads:
+        for count in threads:
+            cells = [str(s) if (s := summary(store, workload, count, peer)) else "" for peer in peers]
+            row = [f"{workload.name}: {workload}", str(count), *cells, ratio(store, workload, count, peers)]
+            rows.append([*row, of_peak(store, workload, count)])
+    note = "Median of the rounds, and the least and the most, in microseconds for one training step."
+    return "\n\n".join(["# Training steps", machine.text(store.machine), note, markdown(header, rows)])
 
 
-def machine(peers: Sequence[str]) -> dict[str, object]:
-    """Describe what the figures belong to."""
-    import chainrule
-
-    packages = sorted({DISTRIBUTIONS.get(NEEDS[peer], NEEDS[peer]) for peer in peers})
-    return {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "info": dict(chainrule.info()),
-        "versions": {package: importlib.metadata.version(package) for package in packages},
-    }
+def summary(store: Store, workload: Workload, threads: int, peer: str) -> Summary | None:
+    values = store.values(rounds.key_of(workload, threads, peer), "us_per_step")
+    return Summary.of(values) if values else None
 
 
-def _table(times: dict[tuple[str, int, str], list[float]], peers: Sequence[str]) -> str:
-    lines = ["| workload | threads | " + " | ".join(peers) + " | best peer / chainrule |"]
-    lines.append("|---|--:|" + "--:|" * (len(peers) + 1))
-    for name, threads in dict.fromkeys((name, threads) for name, threads, _ in times):
-        medians = {peer: statistics.median(values) for peer in peers if (values := times.get((name, threads, peer)))}
-        cells = [_cell(times.get((name, threads, peer), [])) for peer in peers]
-        others = [median for peer, median in medians.items() if peer != OWN]
-        ratio = f"{min(others) / medians[OWN]:.2f}" if others and OWN in medians else ""
-        lines.append(f"| {name}: {WORKLOADS[name]} | {threads} | " + " | ".join(cells) + f" | {ratio} |")
-    return "\n".join(lines)
+def _medians(store: Store, workload: Workload, threads: int, peers: Sequence[str]) -> dict[str, float]:
+    return {peer: s.median for peer in peers if (s := summary(store, workload, threads, peer))}
 
 
-def _cell(values: list[float]) -> str:
-    if not values:
-        return ""
-    return f"{_digits(statistics.median(values))} ({_digits(min(values))} to {_digits(max(values))})"
+def best_ratio(store: Store, workload: Workload, threads: int, peers: Sequence[str]) -> tuple[float, str] | None:
+    """Return how many times faster chainrule is than the best of the peers, and which that is."""
+    medians = _medians(store, workload, threads, peers)
+    others = {peer: median for peer, median in medians.items() if peer != OWN}
+    if OWN not in medians or not others:
+        return None
+    best = min(others, key=lambda peer: others[peer])
+    return others[best] / medians[OWN], best
 
 
-def _digits(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+def ratio(store: Store, workload: Workload, threads: int, peers: Sequence[str]) -> str:
+    found = best_ratio(store, workload, threads, peers)
+    return f"{found[0]:.2f} ({found[1]})" if found else ""
+
+
+def fraction_of_peak(store: Store, workload: Workload, threads: int, peer: str = OWN) -> float | None:
+    """The step's products over its time, as a part of the measured peak. Padding is not counted as work."""
+    s, peak = summary(store, workload, threads, peer), machine.peak_gflops(store.machine, threads)
+    return workload.flops / s.median / 1e3 / peak if s and peak else None
+
+
+def of_peak(store: Store, workload: Workload, threads: int) -> str:
+    fraction = fraction_of_peak(store, workload, threads)
+    return f"{fraction:.1%}" if fraction is not None else ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.start(main)

@@ -1,7 +1,7 @@
 """The workloads: nets, batches and made-up data of the right sizes. Speed does not depend on the values, as long as they stay finite."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,17 @@ class Workload:
         sizes = [a * b for a, b in zip(self.widths, self.widths[1:], strict=False)]
         return 2 * self.batch * (3 * sum(sizes) - sizes[0])
 
+    @property
+    def parameters(self) -> int:
+        return sum((a + 1) * b for a, b in zip(self.widths, self.widths[1:], strict=False))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Workload":
+        return cls(**{**fields, "widths": tuple(fields["widths"])})
+
     def __str__(self) -> str:
         return f"{'-'.join(map(str, self.widths))} {self.activation} {self.loss} {self.optimizer}, batch {self.batch}"
 
@@ -60,6 +71,20 @@ WORKLOADS = {
         Workload("wide", (2048, 4096, 4096, 1000), "relu", "cross_entropy", "sgd", 512, 2),
     )
 }
+
+
+def family(width: int, depth: int, batch: int, *, features: int | None = None, rows: int | None = None) -> Workload:
+    """One of the sweep's nets: `depth` hidden layers of `width`, as many features, 10 classes, ReLU, cross-entropy and Adam.
+
+    `rows` is the size of the data; without it an epoch has as many steps as take 4 MB of features and some milliseconds, from 1 to
+    256: enough that what a library spends on an epoch is little beside them, and few enough for several epochs in a measurement.
+    """
+    features = width if features is None else features
+    widths = (features, *[width] * depth, 10)
+    flops = Workload("", widths, "relu", "cross_entropy", "adam", batch, 1).flops
+    steps = max(1, min(256, (1 << 20) // (batch * features), 1_000_000_000 // flops)) if rows is None else max(1, rows // batch)
+    name = f"w{width}-d{depth}-b{batch}" + ("" if features == width else f"-f{features}") + ("" if rows is None else f"-r{rows}")
+    return Workload(name, widths, "relu", "cross_entropy", "adam", batch, steps)
 
 
 def make_data(workload: Workload) -> Data:

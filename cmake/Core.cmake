@@ -26,8 +26,10 @@ endfunction()
 function(chainrule_add_isa name)
   chainrule_compile_isa(${name} "cpp/kernels/isa/${name}.cpp" ${ARGN})
   target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
+  set(CHAINRULE_ISAS ${CHAINRULE_ISAS} ${name} PARENT_SCOPE)
 endfunction()
 
+set(CHAINRULE_ISAS "")  # those that are built
 chainrule_add_isa(baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   chainrule_add_isa(avx2 -mavx2 -mfma)

@@ -1,21 +1,41 @@
 """chainrule itself, through `fit`."""
 
+import re
+
 import chainrule as cr
-from benchmarks.peers import Train
 from benchmarks.workloads import Data, Workload
+
+
+def net(workload: Workload) -> cr.Sequential:
+    *hidden, outputs = workload.widths[1:]
+    activation = None if workload.activation == "linear" else workload.activation
+    return cr.Sequential([*(cr.Dense(width, activation) for width in hidden), cr.Dense(outputs)])
+
+
+class Train:
+    def __init__(self, workload: Workload, data: Data) -> None:
+        self.model = net(workload)
+        self.workload, self.data = workload, data
+        self.optimizer = cr.SGD(workload.lr) if workload.optimizer == "sgd" else cr.Adam(workload.lr)
+
+    def __call__(self, epochs: int) -> float:
+        history = self.model.fit(
+            self.data.x,
+            self.data.y,
+            epochs=epochs,
+            batch_size=self.workload.batch,
+            loss=self.workload.loss,
+            optimizer=self.optimizer,
+            verbose=0,
+        )
+        return history.history["loss"][-1]
+
+    def threads_used(self) -> int | None:
+        """Return how many threads the plan chose for a step, of those that it may use."""
+        found = re.search(r"threads: (\d+) of", self.model.explain_plan())
+        return int(found[1]) if found else None
 
 
 def make(workload: Workload, data: Data, threads: int) -> Train:
     cr.set_num_threads(threads)
-    *hidden, outputs = workload.widths[1:]
-    activation = None if workload.activation == "linear" else workload.activation
-    model = cr.Sequential([*(cr.Dense(width, activation) for width in hidden), cr.Dense(outputs)])
-    optimizer = cr.SGD(workload.lr) if workload.optimizer == "sgd" else cr.Adam(workload.lr)
-
-    def train(epochs: int) -> float:
-        history = model.fit(
-            data.x, data.y, epochs=epochs, batch_size=workload.batch, loss=workload.loss, optimizer=optimizer, verbose=0
-        )
-        return history.history["loss"][-1]
-
-    return train
+    return Train(workload, data)

@@ -1,0 +1,158 @@
+"""What figures belong to: the machine, its peaks as measured beside them, and the versions of everything."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import native
+from benchmarks.peers import NEEDS
+from benchmarks.process import ROOT, cpus
+
+# What an idle desktop or the run's own preparations leave behind.
+QUIET = 0.5
+LOUD = " (NOT a quiet machine: these figures are no more than a look)"
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "jax": "jaxlib"}
+
+
+def describe(peers: Sequence[str], quick: bool = False) -> dict[str, Any]:
+    """Describe this machine, and measure its peaks where the native program is built."""
+    import chainrule._core
+
+    info = dict(chainrule.info())
+    packages = sorted({"numpy", *(DISTRIBUTIONS.get(NEEDS[peer], NEEDS[peer]) for peer in peers)})
+    return {
+        "cpu": str(info["cpu"]),
+        "cpus": cpus(),
+        "isa": str(info["isa"]),
+        "caches": _caches(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "compiler": str(info["compiler"]),
+        "commit": _commit(),
+        "core": hashlib.sha256(Path(chainrule._core.__file__).read_bytes()).hexdigest()[:12],
+        "load": os.getloadavg()[0],
+        "versions": {package: importlib.metadata.version(package) for package in packages},
+        "blas": _blas(),
+        "peaks": peaks(quick),
+    }
+
+
+def peaks(quick: bool = False) -> dict[str, Any] | None:
+    """Measure the peak of multiply-adds, bandwidths, and the cost of waiting, for 1 thread up to all CPUs.
+
+    "gflops": {dtype: {threads: GFLOP/s}}, "triad": {threads: [[bytes, GB/s], ...]}, "barrier_ns" and "region_ns": {threads: ns}.
+    """
+    try:
+        isa, rows = native.results(
+            "machine",
+            "--threads",
+            ",".join(map(str, thread_counts())),
+            "--dtypes",
+            "f32,f64",
+            "--seconds",
+            "0.05" if quick else "0.5",
+        )
+    except FileNotFoundError as error:
+        print(f"no peaks: {error}", file=sys.stderr)
+        return None
+    found: dict[str, Any] = {"isa": isa, "gflops": {}, "triad": {}, "barrier_ns": {}, "region_ns": {}}
+    for row in rows:
+        threads = str(row["threads"])
+        if row["measure"] == "fma":
+            found["gflops"].setdefault(row["dtype"], {})[threads] = _gflops(row)
+        elif row["measure"] == "triad":
+            found["triad"].setdefault(threads, []).append([row["bytes"], row["work"] / row["seconds"] / 1e9])
+        else:
+            found[row["measure"] + "_ns"][threads] = row["seconds"] / row["work"] * 1e9
+    return found
+
+
+def raise_peak(machine: dict[str, Any]) -> None:
+    """Measure the peaks of multiply-adds again and keep the higher ones: clocks rise and fall while a long run goes on."""
+    if machine["peaks"] is None:
+        return
+    threads = ",".join(map(str, thread_counts()))
+    for row in native.results("peak", "--threads", threads, "--dtypes", "f32,f64", "--seconds", "0.1")[1]:
+        known = machine["peaks"]["gflops"][row["dtype"]]
+        known[str(row["threads"])] = max(known[str(row["threads"])], _gflops(row))
+
+
+def _gflops(row: dict[str, Any]) -> float:
+    """Of the fastest stretch: a peak is what the machine can do, and nothing but disturbance makes it less."""
+    return float(row["work"]) / float(row["least"]) / 1e9
+
+
+def thread_counts() -> list[int]:
+    """Return 1, 2, 4, ... and all CPUs."""
+    counts = [1]
+    while counts[-1] * 2 < cpus():
+        counts.append(counts[-1] * 2)
+    return counts if cpus() == 1 else [*counts, cpus()]
+
+
+def peak_gflops(machine: dict[str, Any], threads: int, dtype: str = "f32") -> float | None:
+    found = (machine.get("peaks") or {}).get("gflops", {}).get(dtype, {}).get(str(threads))
+    return None if found is None else float(found)
+
+
+def text(machine: dict[str, Any]) -> str:
+    """The machine in a Markdown list, as it stands above the tables."""
+    versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
+    lines = [
+        f"* Processor: {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa']}; caches: {machine['caches']}; "
+        f"{machine['memory_gib']} GiB; governor: {machine['governor'] or 'not visible'}",
+        f"* System: {machine['system']}; compiler {machine['compiler']}; Python {machine['python']}; "
+        f"commit {machine['commit'] or 'unknown'}, module {machine['core']}",
+        f"* Versions: {versions}; BLAS: {'; '.join(machine['blas']) or 'unknown'}",
+        f"* Load before the run: {machine['load']:.2f}" + (LOUD if machine["load"] > QUIET else ""),
+    ]
+    if machine["peaks"]:
+        measured = machine["peaks"]
+        for threads, gflops in measured["gflops"]["f32"].items():
+            lines.append(
+                f"* Measured, {threads} thread{'s' if threads != '1' else ''}: {gflops:.0f} GFLOP/s float32, "
+                f"{measured['gflops']['f64'][threads]:.0f} float64; memory {measured['triad'][threads][-1][1]:.1f} GB/s (triad); "
+                f"barrier {measured['barrier_ns'][threads]:.0f} ns, parallel region {measured['region_ns'][threads]:.0f} ns"
+            )
+    return "\n".join(lines)
+
+
+def _caches() -> str:
+    sizes = []
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        if _read(folder / "type") != "Instruction":
+            sizes.append(f"L{_read(folder / 'level')} {_read(folder / 'size')}")
+    return ", ".join(sizes) or "unknown"
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _commit() -> str:
+    try:
+        run = subprocess.run(["git", "describe", "--always", "--dirty"], check=False, capture_output=True, text=True, cwd=ROOT)
+    except OSError:
+        return ""
+    return run.stdout.strip()
+
+
+def _blas() -> list[str]:
+    """The libraries behind NumPy, and with them the kernels that they chose for this processor."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return [f"{lib['internal_api']} {lib['version']} ({lib.get('architecture', 'unknown')} kernels)" for lib in libraries]

@@ -1,0 +1,207 @@
+"""The benchmarks' own arithmetic on made-up figures, and one small run of each part that needs no other library. No test asks how
+fast anything is.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import growth_model, padding, process, rounds, run, sweep, sweep_report  # noqa: E402
+from benchmarks.shared import SITUATIONS, Situation  # noqa: E402
+from benchmarks.store import Store  # noqa: E402
+from benchmarks.summary import Summary, digits  # noqa: E402
+from benchmarks.table import markdown  # noqa: E402
+from benchmarks.workloads import WORKLOADS, Workload, family, make_data  # noqa: E402
+
+MACHINE = {
+    "cpu": "made up",
+    "cpus": 2,
+    "isa": "avx2",
+    "caches": "L1 32K",
+    "memory_gib": 1.0,
+    "governor": "",
+    "system": "none",
+    "python": "3",
+    "compiler": "12",
+    "commit": "",
+    "core": "0123",
+    "load": 0.0,
+    "versions": {"chainrule": "0"},
+    "blas": [],
+    "peaks": {
+        "isa": "avx2",
+        "gflops": {"f32": {"1": 100.0, "2": 180.0}, "f64": {"1": 50.0, "2": 90.0}},
+        "triad": {"1": [[1024, 200.0], [1 << 20, 100.0], [1 << 28, 20.0]], "2": [[1024, 300.0], [1 << 20, 180.0], [1 << 28, 25.0]]},
+        "barrier_ns": {"1": 0.0, "2": 100.0},
+        "region_ns": {"1": 10.0, "2": 700.0},
+    },
+}
+
+
+def test_a_summary_is_the_median_between_the_extremes() -> None:
+    s = Summary.of([3.0, 1.0, 2.0, 10.0])
+    assert (s.median, s.least, s.most, s.spread) == (2.5, 1.0, 10.0, 3.6)
+    assert str(s.scaled(2)) == "5 (2 to 20)"
+    with pytest.raises(ValueError, match="expected one number or more, got none"):
+        Summary.of([])
+
+
+def test_numbers_have_three_digits_and_no_exponent() -> None:
+    assert [digits(x) for x in (0.012345, 1.2345, 999.4, 541088.4)] == ["0.0123", "1.23", "999", "541088"]
+
+
+def test_a_table_is_markdown() -> None:
+    assert markdown(["net", "us"], [["xor", "1"]]) == "| net | us |\n|---|--:|\n| xor | 1 |"
+
+
+def test_padded_work_counts_whole_panels_of_the_results() -> None:
+    assert [padding.padded(n) for n in (1, 16, 17, 4096)] == [16, 16, 32, 4096]
+    net = Workload("net", (10, 17, 3), "relu", "mse", "sgd", 4, 1)
+    # Forward and weight gradient of both layers, and the second layer's input gradient, whose result has 17 columns.
+    assert padding.padded_flops(net) == 2 * 4 * (2 * 10 * 32 + 2 * 17 * 16 + 3 * 32)
+    full = family(64, 2, 8)
+    assert padding.padded_flops(full) >= full.flops
+
+
+def test_a_jump_is_what_exceeds_the_change_in_padded_work() -> None:
+    # 16 to 17 doubles the padded work: twice the time is no jump, three times is one of 50 %.
+    assert padding.jump(16, 17, 1.0, 2.0, 1.0, 2.0).excess == pytest.approx(0.0)
+    assert padding.jump(16, 17, 1.0, 3.0, 1.0, 2.0).excess == pytest.approx(0.5)
+    # Cheaper than the padded work is welcome; a narrower net that takes longer is not.
+    assert not padding.jump(16, 17, 1.0, 1.1, 1.0, 2.0).too_far
+    assert padding.jump(45, 46, 2.0, 1.0, 1.0, 1.0).excess == pytest.approx(1.0)
+    assert [(j.a, j.b) for j in padding.jumps({45: (1, 1), 46: (1, 1), 48: (9, 1), 49: (9, 1)})] == [(45, 46), (48, 49)]
+    with pytest.raises(ValueError, match="expected the narrower width first"):
+        padding.jump(17, 16, 1, 1, 1, 1)
+
+
+def test_a_store_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "results.json"
+    store = Store(path, MACHINE)
+    store.add({"peer": "chainrule", "threads": 1}, {"us_per_step": 2.0})
+    store.add({"threads": 1, "peer": "chainrule"}, {"us_per_step": 4.0})
+    store.add({"peer": "torch", "threads": 1}, {"error": "not there"})
+    again = Store(path, {**MACHINE, "load": 9.0})
+    assert again.values({"peer": "chainrule", "threads": 1}, "us_per_step") == [2.0, 4.0]
+    assert again.values({"peer": "torch", "threads": 1}, "us_per_step") == []
+    assert again.machine["load"] == 0.0
+    assert json.loads(path.read_text())["machine"]["cpu"] == "made up"
+    assert list(path.parent.iterdir()) == [path]
+    assert Store(path, MACHINE, fresh=True).known() == []
+    with pytest.raises(SystemExit, match="another machine"):
+        Store(path, {**MACHINE, "cpu": "another"})
+
+
+def test_only_what_is_missing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int, list[str]]] = []
+
+    def fit(peer: str, workloads: list[Workload], threads: int, seconds: float) -> list[dict[str, object]]:
+        asked.append((peer, threads, [w.name for w in workloads]))
+        done = [{"name": w.name, "us_per_step": 1.0} for w in workloads if w.name != "w3-d1-b1"]
+        return [*done, {"error": "too narrow"}] if len(done) < len(workloads) else done
+
+    monkeypatch.setattr(process, "fit", fit)
+    store = Store(None, {**MACHINE, "peaks": None})
+    nets = [family(width, 1, 1) for width in (2, 3)]
+    store.add(rounds.key_of(nets[0], 1, "numpy"), {"us_per_step": 7.0})
+    rounds.run(store, [nets], ["chainrule", "numpy"], [1], 2, 0.1)
+    first, second = ["w2-d1-b1", "w3-d1-b1"], ["w2-d1-b1"]
+    # A net that failed is not tried again; NumPy's first was there.
+    assert asked == [("chainrule", 1, first), ("numpy", 1, first[1:]), ("chainrule", 1, second), ("numpy", 1, second)]
+    assert store.values(rounds.key_of(nets[0], 1, "numpy"), "us_per_step") == [7.0, 1.0]
+
+
+def test_a_net_on_two_lines_of_the_sweep_is_measured_once() -> None:
+    lines = sweep.points(sweep.SLICES, quick=False)
+    measured = [workload for group in sweep.groups_of(lines) for workload in group]
+    assert len(measured) == len(set(measured)) == len({w.name for w in measured})
+    assert set(measured) == {workload for line in lines.values() for workload in line}
+    assert {1, 4096} <= {w.widths[1] for w in measured}
+    assert {1, 4096} <= {w.batch for w in measured}
+    assert {len(w.widths) - 2 for w in measured} == set(range(1, 11))
+
+
+def test_the_sweep_names_slow_points_jumps_and_harmful_threads() -> None:
+    store = Store(None, MACHINE)
+    lines = {"width, 2 layers, batch 8": [family(45, 2, 8), family(46, 2, 8)]}
+    times = {
+        (45, "chainrule", 1): 10,
+        (46, "chainrule", 1): 20,
+        (45, "numpy", 1): 30,
+        (46, "numpy", 1): 15,
+        (45, "chainrule", 2): 12,
+    }
+    for (width, peer, threads), us in times.items():
+        store.add(rounds.key_of(family(width, 2, 8), threads, peer), {"us_per_step": float(us)})
+    store.add(rounds.key_of(family(46, 2, 8), 1, "jax"), {"error": "no memory"})
+    assert len(sweep_report.slower_points(store, lines, [1, 2])) == 1
+    assert "45 to 46" in sweep_report.wide_jumps(store, lines, [1, 2])[0]
+    assert "1 to 2 threads" in sweep_report.harmful_threads(store, lines, [1, 2])[0]
+    assert "no memory" in sweep_report.failures(store)[0]
+    text = sweep_report.report(store, lines, [1, 2])
+    assert "0.75 (numpy)" in text
+    assert "slower than the best peer: 1." in text
+
+
+def test_the_model_finds_the_constants_of_made_up_times() -> None:
+    rates = growth_model.Rates(MACHINE["peaks"])
+    nets = [family(width, depth, batch) for width in (8, 64, 300, 1000) for depth in (1, 3, 8) for batch in (1, 30, 500)]
+    truth = dict.fromkeys(growth_model.time_terms(nets[0], 1, rates), 0.0)
+    truth |= {"products": 1.2, "update": 1.5, "calls, ns": 20.0, "waiting": 3.0, "step, ns": 150.0}
+    terms = [growth_model.time_terms(net, threads, rates) for net in nets for threads in (1, 2)]
+    measured = [growth_model.predict(truth, term) for term in terms]
+    constants = growth_model.fit(terms, measured)
+    predicted = [growth_model.predict(constants, term) for term in terms]
+    assert growth_model.within(predicted, measured, 1e-6) == 1.0
+    assert constants["products"] == pytest.approx(1.2, rel=1e-3)
+    assert constants["waiting"] == pytest.approx(3.0, rel=1e-3)
+    assert growth_model.within([1.0, 1.3], [1.0, 1.0]) == 0.5
+    with pytest.raises(ValueError, match="as many terms as measurements"):
+        growth_model.fit(terms, measured[:-1])
+
+
+def test_rates_between_and_beyond_what_was_measured() -> None:
+    rates = growth_model.Rates(MACHINE["peaks"])
+    assert rates.flops() == pytest.approx(90e9)
+    assert rates.bandwidth(1 << 20, 1) == pytest.approx(100e9)
+    assert 100e9 < rates.bandwidth(1 << 15, 1) < 200e9
+    # Eight cores: four times what two have at a quarter of the size.
+    assert rates.bandwidth(1 << 22, 8) == pytest.approx(4 * 180e9)
+    assert (rates.barrier(1), rates.barrier(2), rates.barrier(8)) == pytest.approx((0, 100e-9, 400e-9))
+
+
+def test_a_fair_share_counts_what_others_take() -> None:
+    assert Situation("", busy=1).fair(2) == 1.5
+    assert Situation("", threads_per_cpu=2).fair(2) == 1.0
+    assert len({situation.name for situation in SITUATIONS}) == len(SITUATIONS)
+
+
+def test_workloads_survive_json() -> None:
+    for workload in WORKLOADS.values():
+        assert Workload.from_json(json.loads(json.dumps(workload.to_json()))) == workload
+    tiny = family(3, 2, 5, rows=12)
+    assert (tiny.rows, make_data(tiny).x.shape) == (10, (10, 3))
+
+
+def test_a_run_of_a_tiny_workload(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "run.json"
+    options = ["--workloads", "xor", "--peers", "chainrule,numpy", "--threads", "1", "--rounds", "1", "--seconds", "0.01"]
+    assert run.main([*options, "--quick", "--output", str(output)]) == 0
+    points = {point["key"]["peer"]: point["samples"] for point in json.loads(output.read_text())["points"]}
+    assert set(points) == {"chainrule", "numpy"}
+    assert all(sample["us_per_step"] > 0 for samples in points.values() for sample in samples)
+    text = output.with_suffix(".md").read_text()
+    assert "| xor: 2-8-1 tanh mse sgd, batch 4 | 1 |" in text
+    assert text.strip() in capsys.readouterr().out
+    assert (tmp_path / "run-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_child_that_fails_says_why() -> None:
+    workload = family(2, 1, 1)
+    (result,) = process.fit("no_such_peer", [workload], 1, 0.01)
+    assert "no_such_peer" in result["error"]
