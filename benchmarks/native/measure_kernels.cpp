@@ -247,6 +247,30 @@ void measure(const Context& context, void (*kernel)(const UpdateArgs<T>&)) {
 }
 
 template <class T>
+void measure(const Context& context, void (*kernel)(const OuterUpdateArgs<T>&)) {
+  const UpdateScalars<T> scalars = {T(1e-3), T(0), T(1), T(0.9), T(0.9), T(0.1), T(0.999), T(0.001), T(1e-8), T(1)};
+  for (const std::size_t n : context.options.sizes) {
+    const std::size_t rows = std::max<std::size_t>(n / kPanelWidth<T>, 1);  // a panel of w
+    const std::size_t elements = rows * kPanelWidth<T>;
+    Buffer<T> w = random_values<T>(elements);
+    Buffer<T> first(elements);
+    Buffer<T> second(elements);
+    const Buffer<T> x = random_values<T>(panel_count<T>(rows) * kPanelWidth<T>);
+    const Buffer<T> dz = random_values<T>(kPanelWidth<T>);
+    context.time(std::to_string(elements), "element", static_cast<double>(elements), [&] {
+      kernel({{w.data(), elements},
+              first.data(),
+              second.data(),
+              {x.data(), kPanelWidth<T>},
+              {dz.data(), kPanelWidth<T>},
+              rows,
+              1,
+              &scalars});
+    });
+  }
+}
+
+template <class T>
 void measure_table(const Options& options, Report& report, const char* dtype) {
   const KernelTable<T>& table = tables_of(options.isa).of<T>();
 #define CHAINRULE_KERNEL(name, Args) measure<T>(Context{options, report, #name, dtype}, table.name);

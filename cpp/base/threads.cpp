@@ -134,6 +134,8 @@ int threads_for(double flops) {
   return static_cast<int>(std::clamp(flops / kFlopsPerThread, 1.0, static_cast<double>(max_threads())));
 }
 
+bool threads_overridden() noexcept { return g_override.load(std::memory_order_relaxed) > 0; }
+
 void set_num_threads(int count) { g_chosen.store(checked_count("set_num_threads", count), std::memory_order_relaxed); }
 
 void override_threads(int count) { g_override.store(checked_count("override_threads", count), std::memory_order_relaxed); }

@@ -24,6 +24,7 @@ struct ThreadLimits {
 /// Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests of other team sizes than this
 /// machine's.
 void override_threads(int count);
+[[nodiscard]] bool threads_overridden() noexcept;
 /// 0 takes the choice back; std::invalid_argument below 0 or above 1024.
 void set_num_threads(int count);
 /// The CPU quota, rounded up, of the cgroup tree mounted at `root` for the process whose /proc/self/cgroup is `membership`;

@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "base/threads.h"
 #include "graph/differentiate.h"
+#include "train/pace.h"
 #include "train/shuffle.h"
 
 namespace chainrule::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
 
 // How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look
 // takes about 25 ns, a step of the smallest nets 100).
@@ -65,8 +69,9 @@ class TrainerOf final : public Trainer {
   [[nodiscard]] std::string explain() override {
     const std::shared_lock lock(network_.mutex());
     const int threads = threads_for(step_flops(program_.capacity));
-    return text(plan::explain(program_, network_.parameters()), "threads: ", threads, " of at most ", max_threads(), " (",
-                static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ", program_.capacity, " rows)\n");
+    return text(plan::explain(program_, network_.parameters()), "threads: planned ", threads, " of at most ", max_threads(), ", ",
+                pace_.explain(), " (", static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ",
+                program_.capacity, " rows)\n");
   }
 
   void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) override {
@@ -99,12 +104,19 @@ class TrainerOf final : public Trainer {
     if (batch_size_ == 0) throw Error("run: expected data, got none bound");
     const std::unique_lock lock(network_.mutex());
     if (epoch_ >= limits.epoch) return RunStatus::epoch;
-    Run run(limits, stop, threads_for(step_flops(batch_size_)));
-    shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
-    if (validation_) evaluator_.prepare(*validation_, run.threads);
-    run_team(run.threads, [&](int thread) { train(run, thread); });
-    raise(run);
-    return run.status;
+    const Clock::time_point started = Clock::now();
+    const int planned = threads_for(step_flops(batch_size_));
+    if (pace_.planned() != planned) pace_ = Pace(planned);
+    for (;;) {
+      Run run(limits, stop, started, threads_overridden() ? planned : pace_.threads());
+      if (!threads_overridden()) run.stretch = pace_.stretch();
+      shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
+      if (validation_) evaluator_.prepare(*validation_, run.threads);
+      run_team(run.threads, [&](int thread) { train(run, thread); });
+      raise(run);
+      pace_.report(seconds_since(run.began) - run.validating, static_cast<double>(run.steps));
+      if (run.status) return *run.status;
+    }
   }
 
   Averages train_on_batch(const Dataset& batch) override {
@@ -112,7 +124,7 @@ class TrainerOf final : public Trainer {
     check(batch);
     const std::unique_lock lock(network_.mutex());
     if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
-    Run run({}, {}, threads_for(step_flops(batch.x.rows)));
+    Run run({}, {}, Clock::now(), threads_for(step_flops(batch.x.rows)));
     shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
     Sums sums;
     run_team(run.threads, [&](int thread) {
@@ -154,8 +166,8 @@ class TrainerOf final : public Trainer {
 
   /// What the members of one team share. Plain members are written by thread 0 between barriers.
   struct Run {
-    Run(const RunLimits& run_limits, StopSignal signal, int team)
-        : limits(run_limits), stop(signal), threads(team), barrier(team), started(Clock::now()), looked(started) {}
+    Run(const RunLimits& run_limits, StopSignal signal, Clock::time_point call, int team)
+        : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), looked(began) {}
     [[nodiscard]] bool failed() const noexcept {
       return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed);
     }
@@ -168,9 +180,14 @@ class TrainerOf final : public Trainer {
     std::atomic<bool> bad_label{false};
     ErrorCarrier error;
     Next next = Next::step;
-    RunStatus status = RunStatus::epoch;
-    Clock::time_point started;
+    std::optional<RunStatus> status;  // none: only this team's stretch is over
+    double stretch = std::numeric_limits<double>::infinity();
+    std::size_t steps = 0;
+    double validating = 0;      // seconds
+    Clock::time_point started;  // the call
+    Clock::time_point began;    // this team
     Clock::time_point looked;
+    Clock::time_point validation_began;
     std::size_t steps_until_look = 1;
     std::size_t steps_between_looks = 1;
   };
@@ -293,10 +310,12 @@ class TrainerOf final : public Trainer {
     sums_.add(batch_, rows);
     commit_step();
     ++step_;
+    ++run.steps;
     run.next = Next::step;
     if (step_ == steps_per_epoch()) {
+      if (!validation_) return finish_epoch(run);
       run.next = Next::validate;
-      if (!validation_) finish_epoch(run);
+      run.validation_began = Clock::now();
       return;
     }
     if (run.limits.step != 0 && step_ >= run.limits.step) return end(run, RunStatus::step);
@@ -304,7 +323,10 @@ class TrainerOf final : public Trainer {
   }
 
   void finish_epoch(Run& run) {
-    if (validation_) validation_history_.push_back(evaluator_.result());
+    if (validation_) {
+      validation_history_.push_back(evaluator_.result());
+      run.validating += seconds_since(run.validation_began);
+    }
     history_.push_back(sums_.averages());
     sums_.clear();
     step_ = 0;
@@ -326,6 +348,10 @@ class TrainerOf final : public Trainer {
     if (--run.steps_until_look > 0) return;
     const Clock::time_point now = Clock::now();
     if (std::chrono::duration<double>(now - run.started).count() >= run.limits.seconds) return end(run, RunStatus::time);
+    if (std::chrono::duration<double>(now - run.began).count() >= run.stretch) {
+      run.next = Next::stop;
+      return;
+    }
     if (now - run.looked < kClockInterval / 2) {
       run.steps_between_looks = std::min(2 * run.steps_between_looks, kMostStepsBetweenLooks);
     } else if (now - run.looked > kClockInterval) {
@@ -392,6 +418,7 @@ class TrainerOf final : public Trainer {
   Sums sums_;
   std::vector<Averages> history_;
   std::vector<Averages> validation_history_;
+  Pace pace_;
   std::atomic_flag busy_;
 };
 
