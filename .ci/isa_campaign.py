@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same bits everywhere: trains 20 shapes of nets in float32 and float64 (tests/cpp/training_hash.cpp) and compares the hashes.
 
-Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes, numbers of threads, -O2 and -O3, aarch64 (NEON and
+Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes, numbers of threads, both schedules, -O2 and -O3, aarch64 (NEON and
 portable code) under qemu-aarch64-static, and an x86-64 processor without AVX (qemu-x86_64-static -cpu Nehalem), where code that
 needs AVX would end in an illegal instruction. Builds what it runs, with the presets dev, o3 and aarch64.
 
@@ -31,9 +31,10 @@ class Run(NamedTuple):
     is_vehicle: bool = False
     threads: int = 1
     steps: int = 3
+    schedule: str = "rows"
 
     def start(self) -> subprocess.CompletedProcess[str]:
-        command = [*self.command, "--threads", str(self.threads), "--steps", str(self.steps)]
+        command = [*self.command, "--threads", str(self.threads), "--steps", str(self.steps), "--schedule", self.schedule]
         if self.is_vehicle:
             command += ["--vehicle", self.kernels]
         environment = {**os.environ, "CHAINRULE_ISA": "" if self.is_vehicle else self.kernels}
@@ -63,7 +64,11 @@ def all_runs(builds: Path, threads: list[int], steps: int) -> list[Run]:
     runs = []
     for preset, command in programs.items():
         for kernels, is_vehicle in tables(command):
-            runs += [Run(preset, command, kernels, is_vehicle, count, steps) for count in threads]
+            runs += [
+                Run(preset, command, kernels, is_vehicle, count, steps, schedule)
+                for schedule in ("rows", "columns")
+                for count in threads
+            ]
     runs.append(Run("Nehalem", NEHALEM + programs["dev"], "baseline", steps=min(steps, NEHALEM_STEPS)))
     return runs
 
@@ -85,7 +90,7 @@ def compare(runs: list[Run]) -> int:
             difference = [f"{got}\n    expected {line}" for got, line in zip(lines, wanted, strict=False) if got != line][:3]
             verdict = "\n    ".join(["FAILED", f"exit status {result.returncode}, {len(lines)} lines", *difference, result.stderr])
         print(
-            f"{time.monotonic() - begin:6.1f} s  {run.where} {run.kernels}, {run.threads} threads, {run.steps} steps: {verdict}",
+            f"{time.monotonic() - begin:6.1f} s  {run.where} {run.kernels}, {run.threads} threads by {run.schedule}, {run.steps} steps: {verdict}",
             flush=True,
         )
     return failures

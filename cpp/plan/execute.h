@@ -1,6 +1,8 @@
 // Runs a program's two phases on the calling thread's share: a block of rows, a range of tiles. No locks and no allocation here.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,6 +46,20 @@ void run_steps(const Program<T>& program, const Parameters<T>& parameters, const
 /// All steps, in blocks of rows small enough for a core's own cache.
 template <class T>
 void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows);
+
+/// All steps on all rows of the batch, together with the other members of a team: each takes its panels of every step's output (its
+/// rows, where a step works on whole rows), with a barrier where one reads what another wrote. To be called by every member.
+template <class T>
+void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
+                 int thread, int threads, Barrier& barrier);
+
+/// How a team shares out the steps of a batch: by blocks of rows, each through all steps, or by columns of each step.
+enum class Schedule : std::uint8_t { rows, columns };
+[[nodiscard]] const char* name_of(Schedule schedule) noexcept;
+/// The faster one for a batch of this much work.
+[[nodiscard]] Schedule choose_schedule(double flops, int threads) noexcept;
+/// The given one from now on, whatever the work; none takes it back. For tests.
+void override_schedule(std::optional<Schedule> schedule) noexcept;
 
 /// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none).
 template <class T>

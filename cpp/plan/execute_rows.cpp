@@ -25,8 +25,16 @@ Panels<const T> read_only(Panels<T> panels) {
 template <class T>
 class Runner {
  public:
-  Runner(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows)
-      : program_(program), parameters_(parameters), context_(context), rows_(rows), count_(rows.end - rows.begin) {}
+  /// `part` of `parts`: the share of each step's panels; steps that work on whole rows take all.
+  Runner(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows, int part = 0,
+         int parts = 1)
+      : program_(program),
+        parameters_(parameters),
+        context_(context),
+        rows_(rows),
+        count_(rows.end - rows.begin),
+        part_(part),
+        parts_(parts) {}
 
   void run(const RowStep<T>& step) const {
     switch (step.kind) {
@@ -64,17 +72,21 @@ class Runner {
   }
   [[nodiscard]] T* destination(Slot slot, std::size_t at) const { return block(slot).data + at; }
   [[nodiscard]] const T* source(Slot slot, std::size_t at) const { return destination(slot, at); }
+  [[nodiscard]] Range panels(Slot slot) const { return share(panel_count<T>(slot.columns), part_, parts_); }
   template <class Run>
   void for_panels(Slot slot, const Run& run) const {
-    for (std::size_t panel = 0; panel < panel_count<T>(slot.columns); ++panel) run(panel * program_.stride);
+    const Range mine = panels(slot);
+    for (std::size_t panel = mine.begin; panel < mine.end; ++panel) run(panel * program_.stride);
   }
 
   void product(const RowStep<T>& step) const {
+    const Range mine = panels(step.out);
+    const auto from = [&](Panels<const T> all) { return all.data == nullptr ? all : all.from_panel(mine.begin); };
     const Parameter<T>& weight = parameters_[step.weight];
     const PanelMatrix<T>& right = step.kind == StepKind::dense ? weight.value : weight.transposed;
     const Panels<const T> bias = step.bias == kNoParameter ? Panels<const T>{} : parameters_[step.bias].value.panels();
-    step.gemm({read_only(block(step.a)), right.panels(), block(step.out), bias, read_only(block(step.saved)), count_,
-               step.a.columns, panel_count<T>(step.out.columns), step.epilogue});
+    step.gemm({read_only(block(step.a)), from(right.panels()), block(step.out).from_panel(mine.begin), from(bias),
+               from(read_only(block(step.saved))), count_, step.a.columns, mine.end - mine.begin, step.epilogue});
   }
 
   void mask(const RowStep<T>& step) const {
@@ -112,7 +124,14 @@ class Runner {
   const RowContext<T>& context_;
   Range rows_;
   std::size_t count_;
+  int part_;
+  int parts_;
 };
+
+bool is_element_wise(StepKind kind) {
+  return kind == StepKind::unary || kind == StepKind::unary_backward || kind == StepKind::binary;
+}
+bool is_by_panels(StepKind kind) { return is_element_wise(kind) || kind == StepKind::dense || kind == StepKind::input_gradient; }
 
 }  // namespace
 
@@ -133,10 +152,35 @@ void run_rows(const Program<T>& program, const Parameters<T>& parameters, const 
   }
 }
 
+template <class T>
+void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
+                 int thread, int threads, Barrier& barrier) {
+  const Range mine = share(rows, thread, threads);
+  bool was_by_panels = false;  // of what came before; the batch was gathered by rows
+  for (const RowStep<T>& step : program.steps) {
+    // A thread may go on alone where it reads and writes only the panels that it has just written.
+    const bool alone = was_by_panels && is_element_wise(step.kind) && step.out.offset == step.a.offset;
+    if (!alone) barrier.wait();
+    was_by_panels = is_by_panels(step.kind);
+    const profile::Span span(step.operation);
+    if (!was_by_panels) {
+      if (mine.begin < mine.end) Runner<T>(program, parameters, context, mine).run(step);
+      continue;
+    }
+    for (std::size_t begin = 0; begin < rows; begin += kRowBlock) {
+      Runner<T>(program, parameters, context, {begin, std::min(begin + kRowBlock, rows)}, thread, threads).run(step);
+    }
+  }
+}
+
 template void run_steps(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range, std::size_t, std::size_t);
 template void run_steps(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range, std::size_t,
                         std::size_t);
 template void run_rows(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range);
 template void run_rows(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range);
+template void run_columns(const Program<float>&, const Parameters<float>&, const RowContext<float>&, std::size_t, int, int,
+                          Barrier&);
+template void run_columns(const Program<double>&, const Parameters<double>&, const RowContext<double>&, std::size_t, int, int,
+                          Barrier&);
 
 }  // namespace chainrule::plan

@@ -110,6 +110,7 @@ class TrainerOf final : public Trainer {
     for (;;) {
       Run run(limits, stop, started, threads_overridden() ? planned : pace_.threads());
       if (!threads_overridden()) run.stretch = pace_.stretch();
+      run.schedule = plan::choose_schedule(step_flops(batch_size_), run.threads);
       shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
       if (validation_) evaluator_.prepare(*validation_, run.threads);
       run_team(run.threads, [&](int thread) { train(run, thread); });
@@ -125,6 +126,7 @@ class TrainerOf final : public Trainer {
     const std::unique_lock lock(network_.mutex());
     if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
     Run run({}, {}, Clock::now(), threads_for(step_flops(batch.x.rows)));
+    run.schedule = plan::choose_schedule(step_flops(batch.x.rows), run.threads);
     shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
     Sums sums;
     run_team(run.threads, [&](int thread) {
@@ -175,6 +177,7 @@ class TrainerOf final : public Trainer {
     RunLimits limits;
     StopSignal stop;
     int threads;
+    plan::Schedule schedule = plan::Schedule::rows;
     Barrier barrier;
     std::atomic<bool> diverged{false};
     std::atomic<bool> bad_label{false};
@@ -232,14 +235,17 @@ class TrainerOf final : public Trainer {
     const Range mine = share(rows, thread, run.threads);
     const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
     if (thread == 0) optimizer_.prepare();                       // read in the second phase only
-    if (mine.begin < mine.end) {
-      const double total = total_weight(data, selection, rows);
-      if (!gather(program_, data, selection, mine, total, workspace_.data(), batch_))
-        run.bad_label.store(true, std::memory_order_relaxed);
+    const double total = total_weight(data, selection, rows);
+    if (mine.begin < mine.end && !gather(program_, data, selection, mine, total, workspace_.data(), batch_)) {
+      run.bad_label.store(true, std::memory_order_relaxed);
+    }
+    if (run.schedule == plan::Schedule::columns) {
+      plan::run_columns(program_, network_.parameters(), context(), rows, thread, run.threads, run.barrier);
+    } else if (mine.begin < mine.end) {
       plan::run_rows(program_, network_.parameters(), context(), mine);
-      for (std::size_t i = mine.begin; i < mine.end; ++i) {
-        if (!std::isfinite(batch_.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
-      }
+    }
+    for (std::size_t i = mine.begin; i < mine.end; ++i) {
+      if (!std::isfinite(batch_.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
     }
     run.barrier.wait();
     if (run.failed()) return;

@@ -91,6 +91,9 @@ void test_same_bits() {
       for (const bool labels : {false, true}) {
         const auto expected = trained(dtype, sizes, "tanh", labels, 1, 0);
         for (const int threads : {2, 3, 4, 7}) CHECK(trained(dtype, sizes, "tanh", labels, threads, 0) == expected);
+        plan::override_schedule(plan::Schedule::columns);
+        for (const int threads : {1, 2, 3, 7}) CHECK(trained(dtype, sizes, "tanh", labels, threads, 0) == expected);
+        plan::override_schedule(std::nullopt);
         CHECK(trained(dtype, sizes, "tanh", labels, 2, 1) == expected);
         CHECK(trained(dtype, sizes, "tanh", labels, 1, 3) == expected);
       }

@@ -1,10 +1,10 @@
 // Trains small nets of many shapes and prints one line for each: what was trained, and a hash of all that came out.
 //
-//   training_hash [--threads N] [--steps N] [--vehicle NAME]     default: 1 thread, 3 steps
+//   training_hash [--threads N] [--steps N] [--schedule rows|columns] [--vehicle NAME]     default: 1 thread, 3 steps, rows
 //   training_hash --list                                         the instruction sets and vehicles that this machine runs
 //
-// The lines are to be the same for any number of threads, any instruction set (CHAINRULE_ISA chooses one, --vehicle one of
-// all_tables.h), any compiler's optimisation and any processor: .ci/isa_campaign.py compares them.
+// The lines are to be the same for any number of threads, either schedule, any instruction set (CHAINRULE_ISA chooses one,
+// --vehicle one of all_tables.h), any compiler's optimisation and any processor: .ci/isa_campaign.py compares them.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -150,10 +150,13 @@ int run(int argc, char** argv) {
       override_threads(std::atoi(value.c_str()));
     } else if (option == "--steps") {
       steps = std::strtoull(value.c_str(), nullptr, 10);
+    } else if (option == "--schedule" && (value == "rows" || value == "columns")) {
+      plan::override_schedule(value == "rows" ? plan::Schedule::rows : plan::Schedule::columns);
     } else if (option == "--vehicle") {
       use_vehicle(value);
     } else {
-      throw std::invalid_argument("expected --threads N, --steps N, --vehicle NAME or --list, got " + option);
+      throw std::invalid_argument("expected --threads N, --steps N, --schedule rows or columns, --vehicle NAME or --list, got " +
+                                  option);
     }
   }
   std::fprintf(stderr, "tables: %s\n", kernels::active_tables().isa);
