@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "base/threads.h"
 #include "graph/differentiate.h"
 #include "train/pace.h"
+#include "train/run.h"
 #include "train/shuffle.h"
 
 namespace chainrule::train {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
 
 // How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look
 // takes about 25 ns, a step of the smallest nets 100).
@@ -115,7 +111,7 @@ class TrainerOf final : public Trainer {
       if (validation_) evaluator_.prepare(*validation_, run.threads);
       run_team(run.threads, [&](int thread) { train(run, thread); });
       raise(run);
-      pace_.report(seconds_since(run.began) - run.validating, static_cast<double>(run.steps));
+      pace_.report(seconds_between(run.began, Clock::now()) - run.validating, static_cast<double>(run.steps));
       if (run.status) return *run.status;
     }
   }
@@ -149,52 +145,6 @@ class TrainerOf final : public Trainer {
   }
 
  private:
-  /// A trainer is one thread's at a time.
-  class Busy {
-   public:
-    explicit Busy(std::atomic_flag& flag) : flag_(flag) {
-      if (flag_.test_and_set(std::memory_order_acquire))
-        throw Error("fit: expected a model at rest, got one that is training in another thread");
-    }
-    ~Busy() { flag_.clear(std::memory_order_release); }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    std::atomic_flag& flag_;
-  };
-
-  enum class Next { step, validate, stop };
-
-  /// What the members of one team share. Plain members are written by thread 0 between barriers.
-  struct Run {
-    Run(const RunLimits& run_limits, StopSignal signal, Clock::time_point call, int team)
-        : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), looked(began) {}
-    [[nodiscard]] bool failed() const noexcept {
-      return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed);
-    }
-
-    RunLimits limits;
-    StopSignal stop;
-    int threads;
-    plan::Schedule schedule = plan::Schedule::rows;
-    Barrier barrier;
-    std::atomic<bool> diverged{false};
-    std::atomic<bool> bad_label{false};
-    ErrorCarrier error;
-    Next next = Next::step;
-    std::optional<RunStatus> status;  // none: only this team's stretch is over
-    double stretch = std::numeric_limits<double>::infinity();
-    std::size_t steps = 0;
-    double validating = 0;      // seconds
-    Clock::time_point started;  // the call
-    Clock::time_point began;    // this team
-    Clock::time_point looked;
-    Clock::time_point validation_began;
-    std::size_t steps_until_look = 1;
-    std::size_t steps_between_looks = 1;
-  };
-
   [[nodiscard]] double step_flops(std::size_t rows) const noexcept {
     return (program_.row_flops() + program_.gradient_flops()) * static_cast<double>(rows);
   }
@@ -331,7 +281,7 @@ class TrainerOf final : public Trainer {
   void finish_epoch(Run& run) {
     if (validation_) {
       validation_history_.push_back(evaluator_.result());
-      run.validating += seconds_since(run.validation_began);
+      run.validating += seconds_between(run.validation_began, Clock::now());
     }
     history_.push_back(sums_.averages());
     sums_.clear();
@@ -353,8 +303,8 @@ class TrainerOf final : public Trainer {
     if (run.stop.raised()) return end(run, RunStatus::interrupted);
     if (--run.steps_until_look > 0) return;
     const Clock::time_point now = Clock::now();
-    if (std::chrono::duration<double>(now - run.started).count() >= run.limits.seconds) return end(run, RunStatus::time);
-    if (std::chrono::duration<double>(now - run.began).count() >= run.stretch) {
+    if (seconds_between(run.started, now) >= run.limits.seconds) return end(run, RunStatus::time);
+    if (seconds_between(run.began, now) >= run.stretch) {
       run.next = Next::stop;
       return;
     }
