@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The same bits everywhere: trains 20 shapes of nets in float32 and float64 (tests/cpp/training_hash.cpp) and compares the hashes.
 
-Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes, numbers of threads, both schedules, -O2 and -O3, aarch64 (NEON and
-portable code) under qemu-aarch64-static, and an x86-64 processor without AVX (qemu-x86_64-static -cpu Nehalem), where code that
-needs AVX would end in an illegal instruction. Builds what it runs, with the presets dev, o3 and aarch64.
+Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes, numbers of threads, both schedules, -O2 and -O3,
+aarch64 (NEON and portable code) under qemu-aarch64-static, and an x86-64 processor without AVX (qemu-x86_64-static -cpu Nehalem),
+where code that needs AVX would end in an illegal instruction. Builds what it runs, with the presets dev, o3 and aarch64.
 
 Usage: isa_campaign.py [--full] [--builds FOLDER]     default: 3 steps, 1 and 3 threads; half a minute and the builds
 """
@@ -89,10 +89,8 @@ def compare(runs: list[Run]) -> int:
             failures += 1
             difference = [f"{got}\n    expected {line}" for got, line in zip(lines, wanted, strict=False) if got != line][:3]
             verdict = "\n    ".join(["FAILED", f"exit status {result.returncode}, {len(lines)} lines", *difference, result.stderr])
-        print(
-            f"{time.monotonic() - begin:6.1f} s  {run.where} {run.kernels}, {run.threads} threads by {run.schedule}, {run.steps} steps: {verdict}",
-            flush=True,
-        )
+        what = f"{run.where} {run.kernels}, {run.threads} threads by {run.schedule}, {run.steps} steps"
+        print(f"{time.monotonic() - begin:6.1f} s  {what}: {verdict}", flush=True)
     return failures
 
 
