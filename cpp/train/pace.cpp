@@ -9,6 +9,7 @@ namespace {
 // A stretch is long against the start of a team (a microsecond) and short against the time in which other work comes and goes.
 constexpr double kStretch = 20e-3;
 constexpr double kProbe = 2e-3;
+constexpr double kEnough = 0.5;
 // Probes come seldom enough to cost about 1 %: the first after 20 ms, then ever later, up to a second; and never sooner than after
 // 100 times what one takes, since a probe is one step at least.
 constexpr double kFirstPatience = 20e-3;
@@ -31,10 +32,16 @@ double Pace::stretch() const noexcept {
 }
 
 void Pace::report(double seconds, double steps) noexcept {
-  if (teams_.size() == 1 || steps <= 0) return;
-  const double step = seconds / steps;
+  if (teams_.size() == 1) return;
+  // A run that callbacks or batches cut short is too little to judge by: it adds to the next.
+  seconds_ += seconds;
+  steps_ += steps;
+  if (steps_ <= 0 || seconds_ < kEnough * stretch()) return;
+  const double step = seconds_ / steps_;
+  const double passed = seconds_;
+  seconds_ = steps_ = 0;
   if (probing_) return end_probe(step);
-  since_ += seconds;
+  since_ += passed;
   teams_[current_].step = step;
   if (expected_ == 0) expected_ = step;
   const double least = kProbeShare * std::max(kProbe, step);

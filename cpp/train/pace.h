@@ -21,7 +21,7 @@ class Pace {
   [[nodiscard]] int threads() const noexcept { return teams_[probing_ ? probe_ : current_].threads; }
   /// The seconds after which `report` is due; infinity where there is nothing to choose.
   [[nodiscard]] double stretch() const noexcept;
-  /// What a stretch took: `steps` steps in `seconds`.
+  /// What the team did since the last report: `steps` steps in `seconds`, as long as a stretch or shorter.
   void report(double seconds, double steps) noexcept;
   /// In words, with the times measured.
   [[nodiscard]] std::string explain() const;
@@ -39,6 +39,8 @@ class Pace {
   std::size_t current_ = 0;
   std::size_t probe_ = 0;
   bool probing_ = false;
+  double seconds_ = 0;  // reported and not yet judged
+  double steps_ = 0;
   double expected_ = 0;  // seconds of a step of the current team when it was chosen
   double since_ = 0;     // seconds since the last probe
   double patience_ = 0;  // seconds until the next

@@ -58,6 +58,17 @@ void test_other_work_comes_and_goes() {
   CHECK(pace.explain().find("with 1") != std::string::npos);
 }
 
+void test_short_runs_are_judged_together() {
+  // One step to a report, each a tenth of a millisecond; every 50th takes 30 times as long. Single steps would mislead.
+  Pace pace(2);
+  int fewer = 0;
+  for (int i = 0; i < 100000; ++i) {
+    fewer += pace.threads() == 1;
+    pace.report((i % 50 == 7 ? 30 : 1) * 100e-6 / pace.threads(), 1);
+  }
+  CHECK_THAT(fewer < 1000, fewer << " of 100000 steps on one thread");
+}
+
 void test_a_plan_that_asks_for_too_many() {
   Pace pace(8);
   const auto step = [](int threads, double) { return 100e-6 / threads + 10e-6 * threads; };  // of 1, 2, 4, 8 threads best with 4
@@ -72,6 +83,7 @@ int main() {
   test_one_thread_has_no_choice();
   test_a_machine_of_its_own();
   test_other_work_comes_and_goes();
+  test_short_runs_are_judged_together();
   test_a_plan_that_asks_for_too_many();
   return chainrule::test::finish();
 }

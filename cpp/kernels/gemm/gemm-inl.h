@@ -68,8 +68,8 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& args, std::size_t ro
 template <class T>
 using GemmTile = void (*)(const GemmArgs<T>&, std::size_t row, std::size_t panel);
 template <class T>
-inline constexpr auto kGemmTiles = tile_table<T, GemmTile<T>>([]<std::size_t R, std::size_t C>() { return gemm_tile<T, R, C>; },
-                                                              std::make_index_sequence<kTallest<T> * kWidthCount>());
+inline constexpr auto kGemmTiles = tile_table<T, kTallest<T>, GemmTile<T>>(
+    []<std::size_t R, std::size_t C>() { return gemm_tile<T, R, C>; }, std::make_index_sequence<kTallest<T> * kWidthCount>());
 
 template <class T>
 CHAINRULE_INLINE void gemm(const GemmArgs<T>& args) {

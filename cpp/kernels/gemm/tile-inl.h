@@ -88,15 +88,15 @@ template <class T>
 inline constexpr MostRows<T> kMostRows;
 
 /// run.template operator()<R, C>() as a table of functions, for sizes known only at run time: [R - 1][number of C in kWidths], null
-/// where the tile does not fit.
-template <class T, class Function, class Make, std::size_t... I>
+/// where the tile does not fit or is taller than Limit.
+template <class T, std::size_t Limit, class Function, class Make, std::size_t... I>
 constexpr auto tile_table(Make make, std::index_sequence<I...>) {
   struct Table {
     Function at[kTallest<T>][kWidthCount];
   };
   Table table = {};
   const auto fill = [&]<std::size_t R, std::size_t W>() {
-    if constexpr (fits<T>(R + 1, kWidths[W])) table.at[R][W] = make.template operator()<R + 1, kWidths[W]>();
+    if constexpr (R + 1 <= Limit && fits<T>(R + 1, kWidths[W])) table.at[R][W] = make.template operator()<R + 1, kWidths[W]>();
   };
   (fill.template operator()<I / kWidthCount, I % kWidthCount>(), ...);
   return table;

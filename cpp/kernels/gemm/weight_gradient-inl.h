@@ -20,9 +20,9 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradientArgs<T>&
 template <class T>
 using WeightGradientTile = void (*)(const WeightGradientArgs<T>&, const T* x, const T* dz, T* g);
 template <class T>
-inline constexpr auto kWeightGradientTiles =
-    tile_table<T, WeightGradientTile<T>>([]<std::size_t R, std::size_t C>() { return weight_gradient_tile<T, R, C>; },
-                                         std::make_index_sequence<kTallest<T> * kWidthCount>());
+inline constexpr auto kWeightGradientTiles = tile_table<T, kPanelWidth<T>, WeightGradientTile<T>>(
+    []<std::size_t R, std::size_t C>() { return weight_gradient_tile<T, R, C>; },
+    std::make_index_sequence<kTallest<T> * kWidthCount>());
 
 template <class T>
 CHAINRULE_INLINE void gemm_weight_gradient_kernel(const WeightGradientArgs<T>& args) {
