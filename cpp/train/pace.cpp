@@ -22,7 +22,8 @@ constexpr double kBetter = 0.97;
 
 }  // namespace
 
-Pace::Pace(int planned) : teams_(), patience_(kFirstPatience) {
+Pace::Pace(int planned) : patience_(kFirstPatience) {
+  teams_.clear();
   for (int threads = std::max(planned, 1); threads >= 1; threads /= 2) teams_.push_back({threads, 0});
 }
 

@@ -21,8 +21,8 @@ constexpr std::size_t kMostStepsBetweenLooks = 1024;
 
 // Data of up to this size stays in a core's own cache; of a next batch no more is asked for than leaves room for the work under
 // way.
-constexpr std::size_t kNearBytes = 512 * 1024;
-constexpr std::size_t kMostBytesAhead = 512 * 1024;
+constexpr std::size_t kNearBytes = std::size_t{512} * 1024;
+constexpr std::size_t kMostBytesAhead = std::size_t{512} * 1024;
 
 template <class T>
 class TrainerOf final : public Trainer {
