@@ -32,6 +32,14 @@ struct UpdatePlace {
   T* second;
 };
 
+/// The velocity at offset i, moved on by the gradient g.
+template <class T>
+CHAINRULE_INLINE Vec<T> velocity(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> g) {
+  const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(at.first + i), g));
+  store(at.first + i, v);
+  return v;
+}
+
 // The rules: the vectors at offset i, from the gradient.
 
 struct Sgd {
@@ -48,8 +56,7 @@ struct Momentum {
   CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
     Vec<T> w = load(at.w + i);
     const Vec<T> g = decay(s, w, gradient);
-    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(at.first + i), g));
-    store(at.first + i, v);
+    const Vec<T> v = velocity(s, at, i, g);
     store(at.w + i, fma(splat(-s.lr), v, w));
   }
 };
@@ -59,8 +66,7 @@ struct Nesterov {
   CHAINRULE_INLINE static void apply(const UpdateScalars<T>& s, UpdatePlace<T> at, std::size_t i, Vec<T> gradient) {
     Vec<T> w = load(at.w + i);
     const Vec<T> g = decay(s, w, gradient);
-    const Vec<T> v = flush_subnormal<T>(fma(splat(s.momentum), load(at.first + i), g));
-    store(at.first + i, v);
+    const Vec<T> v = velocity(s, at, i, g);
     store(at.w + i, fma(splat(-s.lr), fma(splat(s.momentum), v, g), w));
   }
 };

@@ -53,7 +53,8 @@ struct TileMemory {
 };
 
 // Parameters of more than this many bytes are not in a core's own cache when their turn comes: the lines of the next tile are
-// fetched while this one multiplies. (With state and copy, four times as much; mnist_l, 2 threads, Zen 5: see docs/decisions.md.)
+// fetched while this one multiplies. (With state and copy, four times as much; estimated from the cache, not tuned: see
+// docs/decisions.md.)
 constexpr std::size_t kNearBytes = std::size_t{128} * 1024;
 
 /// Asks for a share of the tile's lines.
