@@ -43,8 +43,10 @@ Tensor tensor_from(const py::object& value, const std::string& what) {
   return tensor;
 }
 
+py::array new_array(DType dtype, const Shape& shape) { return {numpy_type(dtype), shape}; }
+
 py::array array_from(const Tensor& tensor) {
-  py::array array(numpy_type(tensor.dtype()), tensor.shape());
+  py::array array = new_array(tensor.dtype(), tensor.shape());
   if (tensor.size() != 0) std::memcpy(array.mutable_data(), tensor.raw(), tensor.size() * size_of(tensor.dtype()));
   return array;
 }

@@ -80,12 +80,13 @@ void bind_tools(py::module_& module) {
       },
       py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
-      "first_nonfinite",
-      [](const py::array& x) {
-        const train::ArrayView view = view_of(x, "first_nonfinite");
-        return without_gil([&] { return train::first_nonfinite(view); });
+      "require_finite",
+      [](const py::array& array, const std::string& operation, const std::string& name) {
+        const train::ArrayView view = view_of(array, name.c_str());
+        const std::int64_t position = without_gil([&] { return train::first_nonfinite(view, {0, view.rows}); });
+        if (position >= 0) train::throw_nonfinite(view, position, operation, name);
       },
-      py::arg("x"));
+      py::arg("array"), py::arg("operation"), py::arg("name"));
   module.def(
       "label_range",
       [](const py::array& y) {

@@ -172,12 +172,13 @@ class PyTrainer {
 
 py::array predict(Network& network, const py::array& x, double scale) {
   const train::ArrayView view = view_of(x, "x");
-  Tensor out(network.dtype(), {static_cast<std::int64_t>(view.rows), static_cast<std::int64_t>(network.outputs())});
+  py::array out = new_array(network.dtype(), {static_cast<std::int64_t>(view.rows), static_cast<std::int64_t>(network.outputs())});
+  void* data = out.mutable_data();
   {
     const py::gil_scoped_release release;
-    network.predict(view, scale, out.raw());
+    network.predict(view, scale, data);
   }
-  return array_from(out);
+  return out;
 }
 
 void set_parameters(Network& network, const std::map<std::string, py::array>& values) {

@@ -14,7 +14,9 @@ template <class T, class Copy>
 void for_each_run(std::size_t rows, std::size_t columns, const Copy& copy) {
   constexpr std::size_t P = kernels::kPanelWidth<T>;
   for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t column = 0; column < columns; column += P) copy(row, column, std::min(P, columns - column));
+    std::size_t column = 0;
+    for (; column + P <= columns; column += P) copy(row, column, P);  // a length known when compiled: no call of memcpy
+    if (column < columns) copy(row, column, columns - column);
   }
 }
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "base/error.h"
+
 namespace chainrule::train {
 namespace {
 
@@ -43,6 +45,26 @@ void gather_array(const plan::Program<T>& program, const ArrayView& array, plan:
   program.table->gather_rows({from.data, array.row_stride, array.column_stride, from.index,
                               plan::panels_of(program, slot, workspace).from_row(rows.begin), rows.end - rows.begin, array.columns,
                               static_cast<T>(scale), array.type});
+}
+
+/// x - x is zero for every finite x; a NaN or infinity anywhere makes the sum NaN, and one test does for a whole row.
+template <class Element>
+bool is_finite_row(const char* p, std::size_t columns, std::ptrdiff_t stride) noexcept {
+  constexpr std::size_t kSums = 64 / sizeof(Element);  // chains side by side, in vectors
+  Element poison[kSums] = {};
+  std::size_t column = 0;
+  if (stride == static_cast<std::ptrdiff_t>(sizeof(Element))) {
+    for (; column + kSums <= columns; column += kSums, p += sizeof(poison)) {
+      Element value[kSums];
+      std::memcpy(value, p, sizeof(value));
+      for (std::size_t i = 0; i < kSums; ++i) poison[i] += value[i] - value[i];
+    }
+  }
+  for (; column < columns; ++column, p += stride) {
+    const auto value = read<Element>(p);
+    poison[0] += value - value;
+  }
+  return std::all_of(std::begin(poison), std::end(poison), [](Element sum) { return sum == 0; });
 }
 
 }  // namespace
@@ -111,19 +133,12 @@ bool gather(const plan::Program<T>& program, const Dataset& data, Selection sele
   return valid;
 }
 
-std::int64_t first_nonfinite(const ArrayView& array) {
+std::int64_t first_nonfinite(const ArrayView& array, Range rows) {
   return with_type(array.type, [&](auto element) -> std::int64_t {
     using Element = decltype(element);
     if constexpr (!std::numeric_limits<Element>::is_integer) {
-      for (std::size_t row = 0; row < array.rows; ++row) {
-        // x - x is zero for every finite x; a NaN or infinity anywhere makes the sum NaN, and one test does for a whole row.
-        Element poison = 0;
-        const char* p = address(array, row);
-        for (std::size_t column = 0; column < array.columns; ++column, p += array.column_stride) {
-          const auto value = read<Element>(p);
-          poison += value - value;
-        }
-        if (poison == 0) continue;
+      for (std::size_t row = rows.begin; row < rows.end; ++row) {
+        if (is_finite_row<Element>(address(array, row), array.columns, array.column_stride)) continue;
         for (std::size_t column = 0; column < array.columns; ++column) {
           if (!std::isfinite(read<Element>(address(array, row, column)))) {
             return static_cast<std::int64_t>(row * array.columns + column);
@@ -133,6 +148,17 @@ std::int64_t first_nonfinite(const ArrayView& array) {
     }
     return -1;
   });
+}
+
+void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::string& operation, const std::string& name) {
+  const std::size_t row = static_cast<std::size_t>(position) / array.columns;
+  const std::size_t column = static_cast<std::size_t>(position) % array.columns;
+  const double value = with_type(
+      array.type, [&](auto element) { return static_cast<double>(read<decltype(element)>(address(array, row, column))); });
+  const bool one_dimension = array.column_stride == 0;
+  throw std::invalid_argument(text(operation, ": expected finite values in ", name, ", got ",
+                                   std::isnan(value) ? "nan" : text(value), " at row ", row,
+                                   one_dimension ? std::string() : text(", column ", column)));
 }
 
 std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {

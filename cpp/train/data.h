@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
@@ -74,8 +75,11 @@ template <class T>
 void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
                      T* workspace);
 
-/// The position in C order of the first NaN or infinity, or -1.
-[[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array);
+/// The position in C order of the first NaN or infinity in rows [rows.begin, rows.end), or -1.
+[[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array, Range rows);
+/// std::invalid_argument that names what lies at `position`: "fit: expected finite values in x, got nan at row 2, column 1".
+[[noreturn]] void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::string& operation,
+                                  const std::string& name);
 /// Smallest and largest of an integer array that is not empty.
 [[nodiscard]] std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array);
 

@@ -46,7 +46,8 @@ class Network {
   virtual void set_parameters(const std::vector<std::pair<std::string, Tensor>>& values) = 0;
   [[nodiscard]] virtual std::size_t features() const noexcept = 0;
   [[nodiscard]] virtual std::size_t outputs() const noexcept = 0;
-  /// out: (rows of x, outputs), row-major, of the network's type.
+  /// out: (rows of x, outputs), row-major, of the network's type. std::invalid_argument names a NaN or infinity in x; out is then
+  /// written in part.
   virtual void predict(const ArrayView& x, double scale, void* out) = 0;
   [[nodiscard]] virtual std::string explain() = 0;
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from chainrule import validation
+from chainrule import _core, validation
 from chainrule.losses import Loss
 from chainrule.targets import Targets, targets, weights, with_class_weight
 from chainrule.validation import Array
@@ -28,6 +28,7 @@ def labelled_rows(
     """Check one set of rows with their targets and weights; there must be at least one."""
     rows, outputs = accept(x, operation, f"{prefix}x")
     validation.require_rows(rows, operation, f"{prefix}x")
+    _core.require_finite(rows, operation, f"{prefix}x")
     y_checked = targets(y, operation, f"{prefix}y", loss, outputs, len(rows))
     return rows, y_checked, weights(sample_weight, operation, f"{prefix}sample_weight", len(rows))
 

@@ -101,7 +101,7 @@ class Given(Initializer):
         array = validation.numeric(given, "initializer", "values")
         if array.shape != shape:
             raise ValueError(f"initializer: expected values of shape {shape}, got shape {array.shape}")
-        validation.require_finite(array, "initializer", "values")
+        _core.require_finite(array, "initializer", "values")
         return array.astype(np.float64)
 
     def __repr__(self) -> str:

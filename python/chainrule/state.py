@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from chainrule import validation
+from chainrule import _core, validation
 from chainrule.names import unknown
 from chainrule.validation import Array
 
@@ -49,7 +49,7 @@ def checked(values: Mapping[str, object], shapes: Mapping[str, tuple[int, ...]],
             raise ValueError(f"{operation}: expected {name} of shape {shapes[name]}, got shape {array.shape}")
         with np.errstate(over="ignore"):  # what overflows is refused by the next check
             result[name] = array.astype(dtype, copy=False)
-        validation.require_finite(result[name], operation, name)
+        _core.require_finite(result[name], operation, name)
     return result
 
 

@@ -33,7 +33,7 @@ def targets(y: object, operation: str, name: str, loss: Loss, outputs: int, rows
         raise ValueError(
             f"{operation}: expected {name} of shape ({rows}, {outputs}) for {loss.name}, got shape {array.shape}{hint}"
         )
-    validation.require_finite(array, operation, name)
+    _core.require_finite(array, operation, name)
     if isinstance(loss, BinaryCrossEntropy) and rows > 0 and (array.min() < 0 or array.max() > 1):
         raise ValueError(f"{operation}: expected {name} from 0 to 1 for {loss.name}, got {array.min():g} to {array.max():g}")
     return Targets(array, labels=False)
@@ -61,7 +61,7 @@ def weights(sample_weight: object, operation: str, name: str, rows: int) -> Arra
     array = validation.numeric(sample_weight, operation, name)
     if array.shape != (rows,):
         raise ValueError(f"{operation}: expected {name} of shape ({rows},), got shape {array.shape}")
-    validation.require_finite(array, operation, name)
+    _core.require_finite(array, operation, name)
     if rows > 0 and array.min() < 0:
         raise ValueError(f"{operation}: expected {name} of at least 0, got {array.min():g} at row {int(array.argmin())}")
     if rows > 0 and not array.any():

@@ -10,8 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule import _core
-
 # As numpy.typing.NDArray[Any], whose import would take a millisecond.
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -91,19 +89,8 @@ def is_float(array: Array) -> bool:
     return array.dtype.char in _FLOATS
 
 
-def require_finite(array: Array, operation: str, name: str) -> None:
-    """Raise ValueError naming the first NaN or infinity; `array` has one or two dimensions."""
-    if array.dtype.char not in _FLOATS:
-        return
-    position = _core.first_nonfinite(array)
-    if position >= 0:
-        at = np.unravel_index(position, array.shape)
-        place = f"row {at[0]}" if array.ndim == 1 else f"row {at[0]}, column {at[1]}"
-        raise ValueError(f"{operation}: expected finite values in {name}, got {array[at]} at {place}")
-
-
 def matrix(value: object, operation: str, name: str = "x") -> Array:
-    """Return `value` as a numeric array of shape (rows, features) with finite elements."""
+    """Return `value` as a numeric array of shape (rows, features)."""
     array = numeric(value, operation, name)
     if array.ndim != 2:
         raise ValueError(
@@ -111,7 +98,6 @@ def matrix(value: object, operation: str, name: str = "x") -> Array:
         )
     if array.shape[1] == 0:
         raise ValueError(f"{operation}: expected {name} with at least one feature, got shape {array.shape}")
-    require_finite(array, operation, name)
     return array
 
 
