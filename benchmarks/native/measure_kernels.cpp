@@ -217,7 +217,8 @@ void measure(const Context& context, void (*kernel)(const GatherArgs<T>&)) {
     const Source type = sizeof(T) == sizeof(float) ? Source::float32 : Source::float64;
     const auto row_bytes = static_cast<std::ptrdiff_t>(columns * sizeof(T));
     context.time(size_text(kRows, columns), "element", static_cast<double>(kRows * columns), [&] {
-      kernel({source.data(), row_bytes, sizeof(T), index.data(), dst.panels(), kRows, columns, T{1}, type});
+      bool finite = true;
+      kernel({source.data(), row_bytes, sizeof(T), index.data(), dst.panels(), kRows, columns, T{1}, type, &finite});
     });
   }
 }

@@ -81,12 +81,14 @@ void bind_tools(py::module_& module) {
       py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "require_finite",
-      [](const py::array& array, const std::string& operation, const std::string& name) {
+      [](const py::array& array, const std::string& operation, const std::string& name, std::size_t first_row) {
         const train::ArrayView view = view_of(array, name.c_str());
-        const std::int64_t position = without_gil([&] { return train::first_nonfinite(view, {0, view.rows}); });
+        const std::int64_t position = without_gil([&] {
+          return train::first_nonfinite(view, DType::float64, {}, {first_row, view.rows});
+        });
         if (position >= 0) train::throw_nonfinite(view, position, operation, name);
       },
-      py::arg("array"), py::arg("operation"), py::arg("name"));
+      py::arg("array"), py::arg("operation"), py::arg("name"), py::arg("first_row") = 0);
   module.def(
       "label_range",
       [](const py::array& y) {

@@ -191,7 +191,8 @@ constexpr std::size_t size_of(Source source) noexcept {
 }
 
 /// dst row i = scale * source row index[i] (i itself where index is null), each element cast to T first, for `rows` rows of
-/// `columns` columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned.
+/// `columns` columns; padding lanes are set to 0. Strides are in bytes, of any sign; the source may be misaligned. *finite becomes
+/// false where an element as T is NaN or infinite.
 template <class T>
 struct GatherArgs {
   const void* source;
@@ -203,6 +204,7 @@ struct GatherArgs {
   std::size_t columns;
   T scale;
   Source type;
+  bool* finite;
 };
 
 /// mask[i, j] = scale with probability keep, else 0, from Philox(seed) at the counter (stream word, layer, step, element), where

@@ -1,39 +1,45 @@
 // Batches: rows of a caller's array into panels, and dropout masks.
 
-// gather_rows: dst[i, j] = scale * static_cast<T>(source[index[i], j]); padding lanes are written as 0.
+// gather_rows: dst[i, j] = scale * static_cast<T>(source[index[i], j]); padding lanes are written as 0. v - v is 0 for every finite
+// v and NaN for every other: summed in a vector it costs next to nothing, and one look at the end does for all rows.
 // The source may be misaligned and its strides of any sign; dst must not overlap it.
 
-// convert: one panel row of T from as many consecutive elements of type S, each times scale.
+// convert: one panel row of T from as many consecutive elements of type S, each times scale; adds v - v to poison where S has NaN.
 
 /// Any type: lane by lane.
 template <class S, class T>
-CHAINRULE_INLINE void convert(const char* source, S, T* lane, T scale) {
+CHAINRULE_INLINE void convert(const char* source, S, T* lane, T scale, Vec<T>& poison) {
 #pragma GCC unroll 16
   for (std::size_t i = 0; i < kPanelWidth<T>; ++i) {
     S element;
     __builtin_memcpy(&element, source + i * sizeof(S), sizeof(S));
-    lane[i] = scale * static_cast<T>(element);
+    const T v = static_cast<T>(element);
+    lane[i] = scale * v;
+    if constexpr (static_cast<S>(0.5) != S{}) poison[0] += v - v;
   }
 }
 template <class T>
-CHAINRULE_INLINE void convert(const char* source, T, T* lane, T scale) {
+CHAINRULE_INLINE void convert(const char* source, T, T* lane, T scale, Vec<T>& poison) {
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < kPanelWidth<T>; i += kLanes<T>) {
     Vec<T> v;
     __builtin_memcpy(&v, source + i * sizeof(T), sizeof(v));
     store(lane + i, scale * v);
+    poison += v - v;
   }
 }
-CHAINRULE_INLINE void convert(const char* source, double, float* lane, float scale) {
+CHAINRULE_INLINE void convert(const char* source, double, float* lane, float scale, Vec<float>& poison) {
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < kPanelWidth<float>; i += kLanes<float>) {
     DoublePair pair;
     __builtin_memcpy(&pair, source + i * sizeof(double), sizeof(pair));
-    store(lane + i, scale * narrowed(pair));
+    const Vec<float> v = narrowed(pair);
+    store(lane + i, scale * v);
+    poison += v - v;
   }
 }
 /// Images are bytes: widened by interleaving with zeros, which every instruction set does in one operation.
-CHAINRULE_INLINE void convert(const char* source, std::uint8_t, float* lane, float scale) {
+CHAINRULE_INLINE void convert(const char* source, std::uint8_t, float* lane, float scale, Vec<float>&) {
   typedef std::uint8_t Bytes __attribute__((vector_size(16)));
   typedef std::uint16_t Words __attribute__((vector_size(16)));
   typedef std::int32_t Ints __attribute__((vector_size(16)));
@@ -58,13 +64,14 @@ template <class T, class S>
 CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
   constexpr std::size_t P = kPanelWidth<T>;
   const bool consecutive = args.column_stride == static_cast<std::ptrdiff_t>(sizeof(S));
+  Vec<T> poison = {};
   for (std::size_t row = 0; row < args.rows; ++row) {
     const auto source_row = args.index != nullptr ? static_cast<std::ptrdiff_t>(args.index[row]) : static_cast<std::ptrdiff_t>(row);
     const char* source = static_cast<const char*>(args.source) + source_row * args.row_stride;
     std::size_t column = 0;
     if (consecutive) {
       for (; column + P <= args.columns; column += P, source += P * sizeof(S)) {
-        convert(source, S{}, args.dst.at(row, column), args.scale);
+        convert(source, S{}, args.dst.at(row, column), args.scale, poison);
       }
     }
     for (; column < args.columns; column += P) {
@@ -74,9 +81,12 @@ CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
         __builtin_memcpy(elements + i * sizeof(S), source, sizeof(S));
       }
       T* lane = args.dst.at(row, column);
-      convert(static_cast<const char*>(elements), S{}, lane, args.scale);
+      convert(static_cast<const char*>(elements), S{}, lane, args.scale, poison);
       for (std::size_t i = count; i < P; ++i) lane[i] = T{0};  // 0 * scale might be -0 or NaN
     }
+  }
+  for (std::size_t i = 0; i < kLanes<T>; ++i) {
+    if (poison[i] != 0) *args.finite = false;
   }
 }
 

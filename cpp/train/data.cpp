@@ -37,34 +37,16 @@ auto with_type(kernels::Source type, const Visit& visit) {
   throw std::invalid_argument("array: unknown element type");
 }
 
-/// Rows [rows.begin, rows.end) of the selection into a slot.
+/// Rows [rows.begin, rows.end) of the selection into a slot; whether all of them are finite.
 template <class T>
-void gather_array(const plan::Program<T>& program, const ArrayView& array, plan::Slot slot, double scale, Selection selection,
+bool gather_array(const plan::Program<T>& program, const ArrayView& array, plan::Slot slot, double scale, Selection selection,
                   Range rows, T* workspace) {
   const RowSource from = source_of(array, {selection.index, selection.first + rows.begin});
+  bool finite = true;
   program.table->gather_rows({from.data, array.row_stride, array.column_stride, from.index,
                               plan::panels_of(program, slot, workspace).from_row(rows.begin), rows.end - rows.begin, array.columns,
-                              static_cast<T>(scale), array.type});
-}
-
-/// x - x is zero for every finite x; a NaN or infinity anywhere makes the sum NaN, and one test does for a whole row.
-template <class Element>
-bool is_finite_row(const char* p, std::size_t columns, std::ptrdiff_t stride) noexcept {
-  constexpr std::size_t kSums = 64 / sizeof(Element);  // chains side by side, in vectors
-  Element poison[kSums] = {};
-  std::size_t column = 0;
-  if (stride == static_cast<std::ptrdiff_t>(sizeof(Element))) {
-    for (; column + kSums <= columns; column += kSums, p += sizeof(poison)) {
-      Element value[kSums];
-      std::memcpy(value, p, sizeof(value));
-      for (std::size_t i = 0; i < kSums; ++i) poison[i] += value[i] - value[i];
-    }
-  }
-  for (; column < columns; ++column, p += stride) {
-    const auto value = read<Element>(p);
-    poison[0] += value - value;
-  }
-  return std::all_of(std::begin(poison), std::end(poison), [](Element sum) { return sum == 0; });
+                              static_cast<T>(scale), array.type, &finite});
+  return finite;
 }
 
 }  // namespace
@@ -95,16 +77,16 @@ RowSource source_of(const ArrayView& array, Selection selection) noexcept {
 }
 
 template <class T>
-void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
+bool gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
                      T* workspace) {
-  gather_array(program, x, program.input, scale, selection, rows, workspace);
+  return gather_array(program, x, program.input, scale, selection, rows, workspace);
 }
 
 template <class T>
-bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
-            BatchRows<T>& batch) {
-  gather_features(program, data.x, data.scale, selection, rows, workspace);
-  bool valid = true;
+Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
+                BatchRows<T>& batch) {
+  Gathered result;
+  result.finite = gather_features(program, data.x, data.scale, selection, rows, workspace);
   if (data.labels) {
     const auto classes = program.output.columns;
     with_type(data.y.type, [&](auto element) {
@@ -112,17 +94,17 @@ bool gather(const plan::Program<T>& program, const Dataset& data, Selection sele
         const auto label = read<decltype(element)>(address(data.y, selection.row(i)));
         const bool known = label >= 0 && static_cast<std::uint64_t>(label) < classes;
         batch.label[i] = known ? static_cast<std::int32_t>(label) : 0;
-        valid = valid && known;
+        result.labelled = result.labelled && known;
       }
     });
   } else {
-    gather_array(program, data.y, program.target, 1, selection, rows, workspace);
+    static_cast<void>(gather_array(program, data.y, program.target, 1, selection, rows, workspace));
   }
   const double inverse = total > 0 ? 1.0 / total : 0.0;
   if (!data.weight) {
     std::fill(&batch.weight[rows.begin], batch.weight.data() + rows.end, 1.0);
     std::fill(&batch.seed[rows.begin], batch.seed.data() + rows.end, static_cast<T>(inverse));
-    return valid;
+    return result;
   }
   with_type(data.weight->type, [&](auto element) {
     for (std::size_t i = rows.begin; i < rows.end; ++i) {
@@ -130,19 +112,19 @@ bool gather(const plan::Program<T>& program, const Dataset& data, Selection sele
       batch.seed[i] = static_cast<T>(batch.weight[i] * inverse);
     }
   });
-  return valid;
+  return result;
 }
 
-std::int64_t first_nonfinite(const ArrayView& array, Range rows) {
+std::int64_t first_nonfinite(const ArrayView& array, DType dtype, Selection selection, Range rows) {
   return with_type(array.type, [&](auto element) -> std::int64_t {
     using Element = decltype(element);
     if constexpr (!std::numeric_limits<Element>::is_integer) {
-      for (std::size_t row = rows.begin; row < rows.end; ++row) {
-        if (is_finite_row<Element>(address(array, row), array.columns, array.column_stride)) continue;
+      for (std::size_t i = rows.begin; i < rows.end; ++i) {
+        const std::size_t row = selection.row(i);
         for (std::size_t column = 0; column < array.columns; ++column) {
-          if (!std::isfinite(read<Element>(address(array, row, column)))) {
-            return static_cast<std::int64_t>(row * array.columns + column);
-          }
+          const auto value = read<Element>(address(array, row, column));
+          const bool finite = dtype == DType::float32 ? std::isfinite(static_cast<float>(value)) : std::isfinite(value);
+          if (!finite) return static_cast<std::int64_t>(row * array.columns + column);
         }
       }
     }
@@ -151,14 +133,17 @@ std::int64_t first_nonfinite(const ArrayView& array, Range rows) {
 }
 
 void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::string& operation, const std::string& name) {
+  if (position < 0) {
+    throw std::invalid_argument(text(operation, ": expected ", name, " to stay as it is during the call, got changes"));
+  }
   const std::size_t row = static_cast<std::size_t>(position) / array.columns;
   const std::size_t column = static_cast<std::size_t>(position) % array.columns;
   const double value = with_type(
       array.type, [&](auto element) { return static_cast<double>(read<decltype(element)>(address(array, row, column))); });
   const bool one_dimension = array.column_stride == 0;
   throw std::invalid_argument(text(operation, ": expected finite values in ", name, ", got ",
-                                   std::isnan(value) ? "nan" : text(value), " at row ", row,
-                                   one_dimension ? std::string() : text(", column ", column)));
+                                   std::isnan(value) ? "nan" : text(value), std::isfinite(value) ? ", too large for float32," : "",
+                                   " at row ", row, one_dimension ? std::string() : text(", column ", column)));
 }
 
 std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
@@ -182,9 +167,9 @@ std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
 
 template struct BatchRows<float>;
 template struct BatchRows<double>;
-template bool gather(const plan::Program<float>&, const Dataset&, Selection, Range, double, float*, BatchRows<float>&);
-template bool gather(const plan::Program<double>&, const Dataset&, Selection, Range, double, double*, BatchRows<double>&);
-template void gather_features(const plan::Program<float>&, const ArrayView&, double, Selection, Range, float*);
-template void gather_features(const plan::Program<double>&, const ArrayView&, double, Selection, Range, double*);
+template Gathered gather(const plan::Program<float>&, const Dataset&, Selection, Range, double, float*, BatchRows<float>&);
+template Gathered gather(const plan::Program<double>&, const Dataset&, Selection, Range, double, double*, BatchRows<double>&);
+template bool gather_features(const plan::Program<float>&, const ArrayView&, double, Selection, Range, float*);
+template bool gather_features(const plan::Program<double>&, const ArrayView&, double, Selection, Range, double*);
 
 }  // namespace chainrule::train

@@ -64,20 +64,26 @@ struct BatchRows {
 /// The sum of the batch's weights in row order; its number of rows where the data has none.
 [[nodiscard]] double total_weight(const Dataset& data, Selection selection, std::size_t rows);
 
+/// What was found in the rows of a batch.
+struct Gathered {
+  bool finite = true;    // features, in the network's type
+  bool labelled = true;  // labels are in [0, columns of the output); another is replaced by 0
+};
+
 /// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and seeds = weight / `total`.
-/// False where a label is not in [0, columns of the output): it is replaced by 0.
 template <class T>
-[[nodiscard]] bool gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total,
-                          T* workspace, BatchRows<T>& batch);
+[[nodiscard]] Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total,
+                              T* workspace, BatchRows<T>& batch);
 
-/// Only the features.
+/// Only the features; whether all are finite.
 template <class T>
-void gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
-                     T* workspace);
+[[nodiscard]] bool gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection,
+                                   Range rows, T* workspace);
 
-/// The position in C order of the first NaN or infinity in rows [rows.begin, rows.end), or -1.
-[[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array, Range rows);
-/// std::invalid_argument that names what lies at `position`: "fit: expected finite values in x, got nan at row 2, column 1".
+/// Among rows [rows.begin, rows.end) of the selection, the first element that is not finite as a `dtype`: its position in C order
+/// in the whole array, or -1.
+[[nodiscard]] std::int64_t first_nonfinite(const ArrayView& array, DType dtype, Selection selection, Range rows);
+/// std::invalid_argument that names what lies at that position: "fit: expected finite values in x, got nan at row 2, column 1".
 [[noreturn]] void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::string& operation,
                                   const std::string& name);
 /// Smallest and largest of an integer array that is not empty.

@@ -84,7 +84,7 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
   for (std::size_t block = mine.begin; block < mine.end; ++block) {
     const std::size_t first = block * kEvaluationRows;
     const Range rows{0, std::min(kEvaluationRows, data.x.rows - first)};
-    valid_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows) ? 1 : 0;
+    valid_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows).labelled ? 1 : 0;
     plan::run_rows(program_, network_.parameters(), context, rows);
     blocks_[block].clear();
     blocks_[block].add(worker.rows, rows.end);

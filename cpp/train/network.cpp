@@ -1,6 +1,7 @@
 #include "train/network.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "base/threads.h"
@@ -79,7 +80,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
-  std::vector<std::int64_t> nonfinite(static_cast<std::size_t>(threads), -1);
+  std::atomic<bool> finite{true};
   run_team(threads, [&](int thread) {
     T* workspace = workspaces[static_cast<std::size_t>(thread)].data();
     const Range mine = share(x.rows, thread, threads);
@@ -87,20 +88,17 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
     context.workspace = workspace;
     for (std::size_t begin = mine.begin; begin < mine.end; begin += kEvaluationRows) {
       const Range rows{0, std::min(kEvaluationRows, mine.end - begin)};
-      // Looked at here, by every thread and just before it is read again, and not in a pass of its own over far memory.
-      std::int64_t& position = nonfinite[static_cast<std::size_t>(thread)];
-      position = first_nonfinite(x, {begin, begin + rows.end});
-      if (position >= 0) return;
-      gather_features(program_, x, scale, {nullptr, begin}, rows, workspace);
+      if (!gather_features(program_, x, scale, {nullptr, begin}, rows, workspace)) {
+        finite.store(false, std::memory_order_relaxed);
+        return;
+      }
       plan::run_rows(program_, parameters_, context, rows);
       const kernels::Panels<T> result = plan::panels_of(program_, program_.output, workspace);
       plan::unpack<T>({result.data, result.stride}, rows.end, outputs(), static_cast<T*>(out) + begin * outputs());
     }
   });
   for (Buffer<T>& workspace : workspaces) workspaces_.give_back(std::move(workspace));
-  for (const std::int64_t position : nonfinite) {
-    if (position >= 0) throw_nonfinite(x, position, "predict", "x");
-  }
+  if (!finite.load()) throw_nonfinite(x, first_nonfinite(x, kDType<T>, {}, {0, x.rows}), "predict", "x");
 }
 
 template <class T>

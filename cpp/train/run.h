@@ -41,7 +41,8 @@ struct Run {
   Run(const RunLimits& run_limits, StopSignal signal, Clock::time_point call, int team)
       : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), looked(began) {}
   [[nodiscard]] bool failed() const noexcept {
-    return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed);
+    return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed) ||
+           nonfinite.load(std::memory_order_relaxed);
   }
 
   RunLimits limits;
@@ -51,6 +52,7 @@ struct Run {
   Barrier barrier;
   std::atomic<bool> diverged{false};
   std::atomic<bool> bad_label{false};
+  std::atomic<bool> nonfinite{false};  // features
   ErrorCarrier error;
   Next next = Next::step;
   std::optional<RunStatus> status;  // none: only this team's stretch is over

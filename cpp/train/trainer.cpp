@@ -186,9 +186,9 @@ class TrainerOf final : public Trainer {
     const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
     if (thread == 0) optimizer_.prepare();                       // read in the second phase only
     const double total = total_weight(data, selection, rows);
-    if (mine.begin < mine.end && !gather(program_, data, selection, mine, total, workspace_.data(), batch_)) {
-      run.bad_label.store(true, std::memory_order_relaxed);
-    }
+    const Gathered gathered = gather(program_, data, selection, mine, total, workspace_.data(), batch_);
+    if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
+    if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
     if (run.schedule == plan::Schedule::columns) {
       plan::run_columns(program_, network_.parameters(), context(), rows, thread, run.threads, run.barrier);
     } else if (mine.begin < mine.end) {
@@ -323,6 +323,9 @@ class TrainerOf final : public Trainer {
   }
 
   void raise(const Run& run, const Dataset& data, Selection selection, std::size_t rows) {
+    if (run.nonfinite.load()) {
+      throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, selection, {0, rows}), "fit", "x");
+    }
     if (run.bad_label.load()) {
       throw std::invalid_argument(text("fit: expected labels from 0 to ", program_.output.columns - 1, ", got another"));
     }

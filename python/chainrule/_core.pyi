@@ -145,8 +145,8 @@ def random_uniform(shape: Sequence[int], low: float, high: float, *, seed: int, 
     """Uniform in [low, high) from the counter-based generator; key: the parameter's number. The same bits on every machine."""
 
 def random_normal(shape: Sequence[int], mean: float, std: float, *, seed: int, key: int) -> NDArray[np.float64]: ...
-def require_finite(array: NDArray[Any], operation: str, name: str) -> None:
-    """ValueError naming the first NaN or infinity, in C order, of an array of one or two dimensions."""
+def require_finite(array: NDArray[Any], operation: str, name: str, first_row: int = 0) -> None:
+    """ValueError naming the first NaN or infinity, in C order, in rows first_row and after; of an array of one or two dimensions."""
 
 def label_range(y: NDArray[Any]) -> tuple[int, int]:
     """Smallest and largest of a non-empty integer array."""

@@ -25,10 +25,9 @@ class FitData(NamedTuple):
 def labelled_rows(
     accept: Accept, x: object, y: object, sample_weight: object, loss: Loss, operation: str, prefix: str = ""
 ) -> tuple[Array, Targets, Array | None]:
-    """Check one set of rows with their targets and weights; there must be at least one."""
+    """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at."""
     rows, outputs = accept(x, operation, f"{prefix}x")
     validation.require_rows(rows, operation, f"{prefix}x")
-    _core.require_finite(rows, operation, f"{prefix}x")
     y_checked = targets(y, operation, f"{prefix}y", loss, outputs, len(rows))
     return rows, y_checked, weights(sample_weight, operation, f"{prefix}sample_weight", len(rows))
 
@@ -44,7 +43,11 @@ def fit_data(
     validation_data: object,
     validation_split: float,
 ) -> FitData:
-    """Check everything and take the validation rows off: the last fraction, before any shuffling."""
+    """Check everything and take the validation rows off: the last fraction, before any shuffling.
+
+    The training rows' features are looked at for NaN and infinity when their batch is read, in the first epoch: here it would be one
+    more pass over memory, or over a file.
+    """
     split = validation.real(validation_split, "fit", "validation_split", least=0, below=1)
     if split > 0 and validation_data is not None:
         raise ValueError("fit: expected either validation_data or validation_split, got both")
@@ -58,6 +61,7 @@ def fit_data(
         if not 0 < keep < len(rows):
             raise ValueError(f"fit: expected validation_split to leave rows on both sides, got {split:g} of {len(rows)} rows")
         held_out = (rows[keep:], y_checked.values[keep:], None if weight is None else weight[keep:])
+        _core.require_finite(rows, "fit", "x", keep)
         rows, weight = rows[:keep], None if weight is None else weight[:keep]
         y_checked = Targets(y_checked.values[:keep], y_checked.labels)
     return FitData(rows, y_checked, with_class_weight(class_weight, y_checked, weight), held_out)
@@ -68,6 +72,7 @@ def _validation_rows(accept: Accept, given: object, loss: Loss, labels: bool) ->
         raise TypeError(f"fit: expected validation_data as (x, y) or (x, y, sample_weight), got {type(given).__name__}")
     x, y, sample_weight = given if len(given) == 3 else (*given, None)
     rows, y_checked, weight = labelled_rows(accept, x, y, sample_weight, loss, "fit", "validation ")
+    _core.require_finite(rows, "fit", "validation x")
     if y_checked.labels != labels:
         kinds = ("integer labels", "values") if labels else ("values", "integer labels")
         raise ValueError(f"fit: expected validation y as {kinds[0]}, like y, got {kinds[1]}")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping
 
-from chainrule import validation
+from chainrule import _core, validation
 from chainrule.callbacks import Callback
 from chainrule.data import fit_data, labelled_rows
 from chainrule.errors import ChainruleError
@@ -131,7 +131,8 @@ class Sequential(Stack):
         Raises
         ------
         TypeError, ValueError
-            For data, names or numbers that do not fit; the model is unchanged then.
+            For data, names or numbers that do not fit. The model is unchanged then, but for one case: a NaN or infinity in `x` is
+            found when its batch is read in the first epoch, and the steps before it have been taken.
         TrainingDiverged
             When the loss becomes NaN or infinite; parameters stay as before that step. See `TerminateOnNaN`.
         ChainruleError
@@ -239,6 +240,7 @@ class Sequential(Stack):
         try:
             chosen = self._sessions.loss(loss, "train_on_batch")
             rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "train_on_batch")
+            _core.require_finite(rows, "train_on_batch", "x")
             goal = self._sessions.goal("train_on_batch", chosen, metrics, y_checked.labels)
             choice = self._sessions.next_optimizer(optimizer)
             self.build(rows.shape[1])
@@ -289,6 +291,7 @@ class Sequential(Stack):
         built = self._ready("evaluate")
         chosen = self._sessions.loss(loss, "evaluate")
         rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "evaluate")
+        _core.require_finite(rows, "evaluate", "x")
         goal = self._sessions.goal("evaluate", chosen, metrics, y_checked.labels)
         trainer = self._sessions.for_evaluation(built, goal).trainer
         return trainer.evaluate(rows, y_checked.values, weight, self._scale)

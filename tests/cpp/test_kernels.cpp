@@ -322,9 +322,10 @@ void test_gather(const Pair<GatherArgs<T>>& f, Source type) {
                {static_cast<const std::int64_t*>(nullptr), static_cast<const std::int64_t*>(index.data())}) {
             Matrix<T> dst(rows, columns, T{77});
             Matrix<T> expected = dst;
-            f.kernel({origin, row_stride, step * size, which, dst.panels(), rows, columns, scale, type});
-            f.reference({origin, row_stride, step * size, which, expected.panels(), rows, columns, scale, type});
-            CHECK_THAT(dst == expected,
+            bool finite[2] = {true, true};
+            f.kernel({origin, row_stride, step * size, which, dst.panels(), rows, columns, scale, type, &finite[0]});
+            f.reference({origin, row_stride, step * size, which, expected.panels(), rows, columns, scale, type, &finite[1]});
+            CHECK_THAT(dst == expected && finite[0] == finite[1],
                        f.name << " source " << static_cast<int>(type) << ' ' << rows << " x " << columns << " step " << step);
           }
         }

@@ -107,8 +107,16 @@ void test_divergence() {
   const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("mse", false, "sgd"));
   const Data data(8, 4, 2);
   trainer->train_on_batch(data.values());
+  Tensor tens(DType::float32, {4, 8});
+  std::fill_n(tens.data<float>(), 32, 10.0F);
+  net->set_parameters({{"dense_0.kernel", tens}});
   const auto before = bytes_of(*net);
-  data.x.data<double>()[5] = std::numeric_limits<double>::infinity();
+  for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 1e39}) {
+    data.x.data<double>()[5] = bad;
+    CHECK_THROWS(trainer->train_on_batch(data.values()), std::invalid_argument);
+    CHECK(bytes_of(*net) == before);
+  }
+  data.x.data<double>()[5] = 3e38;  // a float, but not ten times it
   bool named = false;
   try {
     trainer->train_on_batch(data.values());

@@ -231,3 +231,18 @@ def test_warns_of_double_activation(function, loss):
     with pytest.warns(UserWarning, match=rf"{loss} takes logits, but the last layer ends in {function}") as caught:
         model.fit(X, Y, loss=loss, verbose=0)
     assert caught[0].filename == __file__
+
+
+def test_nan_found_when_its_batch_is_read_keeps_the_steps_before():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 20)).astype(np.float32), rng.normal(size=(12, 1))
+    model, expected = (cr.Sequential([cr.Dense(3, "tanh"), cr.Dense(1)], seed=3) for _ in range(2))
+    settings = {"batch_size": 4, "loss": "mse", "shuffle": False, "verbose": 0}
+    expected.fit(x[:8], y[:8], **settings)
+    spoilt = x.copy()
+    spoilt[9, 17] = -np.inf
+    with pytest.raises(ValueError, match=r"fit: expected finite values in x, got -inf at row 9, column 17"):
+        model.fit(spoilt, y, **settings)
+    for name, value in model.parameters().items():
+        np.testing.assert_array_equal(value, expected.parameters()[name])
+    model.fit(x, y, **settings)

@@ -1,18 +1,19 @@
 // Gathering and dropout masks, one number at a time. Part of reference.cpp, inside its anonymous namespace.
 
-template <class S, class T>
-T element_of(const char* address, T scale) {
+/// The caller's arrays may be misaligned.
+template <class S>
+S read(const char* address) {
   S element;
   std::memcpy(&element, address, sizeof(element));
-  return scale == 1 ? static_cast<T>(element) : scale * static_cast<T>(element);
+  return element;
 }
 
 template <class T>
-T element_of(Source type, const char* address, T scale) {
+T element_of(Source type, const char* address) {
   switch (type) {
 #define CHAINRULE_SOURCE(name, type) \
   case Source::name:                 \
-    return element_of<type>(address, scale);
+    return static_cast<T>(read<type>(address));
 #include "kernels/sources.inc"
 #undef CHAINRULE_SOURCE
   }
@@ -26,7 +27,9 @@ void gather_rows(const GatherArgs<T>& args) {
     for (std::size_t j = 0; j < args.columns; ++j) {
       const char* address =
           static_cast<const char*>(args.source) + row * args.row_stride + static_cast<std::ptrdiff_t>(j) * args.column_stride;
-      *args.dst.at(i, j) = element_of(args.type, address, args.scale);
+      const T element = element_of<T>(args.type, address);
+      *args.dst.at(i, j) = args.scale == 1 ? element : args.scale * element;
+      *args.finite = *args.finite && std::isfinite(element);
     }
   }
   clear_padding(args.dst, args.rows, args.columns);
