@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import command, machine, native, picture, process
-from benchmarks.run import OWN
+from benchmarks.progress import say
+from benchmarks.rounds import OWN
 from benchmarks.store import Key, Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown
@@ -72,7 +73,7 @@ def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Seq
     machine.raise_peak(store.machine)
     done = max((len(store.samples(key)) for key in store.known() if key["peer"] == OWN), default=0)
     if done <= number:
-        command.progress(f"round {number + 1}/{arguments.rounds}: {OWN}")
+        say(f"round {number + 1}/{arguments.rounds}: {OWN}")
         options = ["--seconds", str(arguments.seconds), "--shapes", ",".join("x".join(map(str, shape)) for shape in shapes)]
         options += ["--sizes", ",".join(map(str, SIZES))]
         _, rows = native.results("kernels", *options, cpus=1)
@@ -82,7 +83,7 @@ def _round(store: Store, number: int, arguments: argparse.Namespace, shapes: Seq
     for peer in arguments.peers:
         if max((len(store.samples(key)) for key in store.known() if key["peer"] == peer), default=0) > number:
             continue
-        command.progress(f"round {number + 1}/{arguments.rounds}: {peer}")
+        say(f"round {number + 1}/{arguments.rounds}: {peer}")
         job = {"peer": peer, "threads": 1, "seconds": arguments.seconds, "shapes": shapes, "sizes": SIZES}
         for line in process.lines_of("benchmarks.kernel_peers", job, timeout=3600):
             if "error" in line:

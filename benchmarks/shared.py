@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmarks import command, machine, process
-from benchmarks.run import OWN
+from benchmarks.progress import say
+from benchmarks.rounds import OWN
 from benchmarks.store import Key, Store
 from benchmarks.summary import Summary
 from benchmarks.table import markdown
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for situation in SITUATIONS:
                 for peer in arguments.peers:
                     if len(store.samples(key_of(workload, situation, peer))) <= number:
-                        command.progress(f"round {number + 1}/{arguments.rounds}: {workload.name}, {situation.name}, {peer}")
+                        say(f"round {number + 1}/{arguments.rounds}: {workload.name}, {situation.name}, {peer}")
                         _measure(store, workload, situation, peer, arguments.seconds)
     command.publish(report(store, workloads, arguments.peers), path)
     return 0

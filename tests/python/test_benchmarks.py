@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import growth_model, padding, process, rounds, run, sweep, sweep_report  # noqa: E402
+from benchmarks import growth_model, padding, process, progress, rounds, run, sweep, sweep_report  # noqa: E402
 from benchmarks.shared import SITUATIONS, Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
@@ -109,11 +109,42 @@ def test_only_what_is_missing_is_measured(monkeypatch: pytest.MonkeyPatch) -> No
     store = Store(None, {**MACHINE, "peaks": None})
     nets = [family(width, 1, 1) for width in (2, 3)]
     store.add(rounds.key_of(nets[0], 1, "numpy"), {"us_per_step": 7.0})
-    rounds.run(store, [nets], ["chainrule", "numpy"], [1], 2, 0.1)
+    rounds.Plan([nets], ["chainrule", "numpy"], [1], 2, 0.1).run(store)
     first, second = ["w2-d1-b1", "w3-d1-b1"], ["w2-d1-b1"]
     # A net that failed is not tried again; NumPy's first was there.
     assert asked == [("chainrule", 1, first), ("numpy", 1, first[1:]), ("chainrule", 1, second), ("numpy", 1, second)]
     assert store.values(rounds.key_of(nets[0], 1, "numpy"), "us_per_step") == [7.0, 1.0]
+
+
+def test_a_peer_that_cannot_be_the_best_is_measured_once() -> None:
+    store = Store(None, MACHINE)
+    net = family(8, 1, 1)
+    plan = rounds.Plan([[net]], ["chainrule", "numpy", "torch", "jax", "sklearn"], [1], 3, 0.1, keep=2.0)
+    assert {job.peer for job in plan.jobs(store, 0)} == set(plan.peers)
+    before = plan.duration(store)
+    for peer, us in {"chainrule": 1.0, "numpy": 12.0, "torch": 21.0, "jax": 10.0}.items():
+        store.add(rounds.key_of(net, 1, peer), {"us_per_step": us})
+    store.add(rounds.key_of(net, 1, "sklearn"), {"error": "not there"})
+    # Twice as long as the best peer: chainrule, which is measured always, does not count.
+    assert [job.peer for job in plan.jobs(store, 1)] == ["chainrule", "numpy", "jax"]
+    assert 0 < plan.duration(store) < before
+    assert [job.peer for job in rounds.Plan(plan.groups, plan.peers, [1], 3, 0.1).jobs(store, 1)] == [
+        "chainrule",
+        "numpy",
+        "torch",
+        "jax",
+    ]
+
+
+def test_progress_is_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress(100.0) as bar:
+        bar.begin("one net")
+        bar.end(40.0)
+        bar.expect(20.0)
+        bar.begin("another")
+    lines = capsys.readouterr().err.splitlines()
+    assert "about 1:40" in lines[0]
+    assert lines[1:] == ["[0:00 of about 1:40] one net", "[0:00 of about 1:00] another"]
 
 
 def test_a_net_on_two_lines_of_the_sweep_is_measured_once() -> None:
