@@ -8,14 +8,13 @@ from benchmarks import machine, picture
 from benchmarks.padding import JUMP_LIMIT, Jump, jumps, padded_flops
 from benchmarks.rounds import OWN, key_of
 from benchmarks.run import best_ratio, fraction_of_peak, of_peak, ratio, summary
+from benchmarks.shared_report import HARM_LIMIT
 from benchmarks.store import Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown
 from benchmarks.workloads import Workload
 
 Lines = Mapping[str, Sequence[Workload]]
-# A step on more threads may take this much longer than on fewer before it counts as harm.
-HARM_LIMIT = 0.05
 
 
 def report(store: Store, lines: Lines, threads: Sequence[int]) -> str:

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import growth_model, padding, process, progress, rounds, run, sweep, sweep_report  # noqa: E402
-from benchmarks.shared import SITUATIONS, Situation  # noqa: E402
+from benchmarks import growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
+from benchmarks.shared_report import Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
 from benchmarks.table import markdown  # noqa: E402
@@ -207,9 +207,28 @@ def test_rates_between_and_beyond_what_was_measured() -> None:
 
 
 def test_a_fair_share_counts_what_others_take() -> None:
-    assert Situation("", busy=1).fair(2) == 1.5
-    assert Situation("", threads_per_cpu=2).fair(2) == 1.0
-    assert len({situation.name for situation in SITUATIONS}) == len(SITUATIONS)
+    assert Situation(2, busy=1).fair(2) == 1.5
+    assert Situation(1, busy=1).fair(2) == 1.0
+    assert Situation(4).fair(2) == 1.0
+    store = Store(None, MACHINE)
+    names = {situation.name for situation in shared_report.situations(store)}
+    assert len(names) == len(shared_report.situations(store)) == 7
+    assert {"1 thread, alone", "4 threads, beside 1 busy process"} <= names
+
+
+def test_a_shared_machine_is_compared_with_the_fair_share_and_with_one_thread() -> None:
+    store = Store(None, MACHINE)
+    net = family(8, 1, 4)
+    for situation, us in {Situation(2): 10.0, Situation(4): 11.0, Situation(2, 1): 24.0, Situation(1): 12.0}.items():
+        store.add(shared_report.key_of(net, situation, "chainrule"), {"us_per_step": us})
+    for threads, us in [(1, 10.0), (2, 11.0), (1, 20.0), (2, 21.4)]:
+        store.add(rounds.key_of(net, threads, "chainrule"), {"us_per_step": us})
+    assert shared_report.beyond_fair(store, net, Situation(4), "chainrule") == pytest.approx(1.1)
+    assert shared_report.beyond_fair(store, net, Situation(2, 1), "chainrule") == pytest.approx(1.6)
+    assert shared_report.beyond_fair(store, net, Situation(2), "chainrule") is None
+    text = shared_report.report(store, [net], [net], ["chainrule"])
+    assert "beyond the fair share: 1.60 times (OVER 1.5)" in text
+    assert "more than 5% slower: 1.**\n* w8-d1-b4: 1.08 times as long" in text
 
 
 def test_workloads_survive_json() -> None:
