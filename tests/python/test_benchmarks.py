@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
+from benchmarks import elementary, growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
 from benchmarks.shared_report import Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
@@ -229,6 +229,22 @@ def test_a_shared_machine_is_compared_with_the_fair_share_and_with_one_thread() 
     text = shared_report.report(store, [net], [net], ["chainrule"])
     assert "beyond the fair share: 1.60 times (OVER 1.5)" in text
     assert "more than 5% slower: 1.**\n* w8-d1-b4: 1.08 times as long" in text
+
+
+def test_the_table_of_functions_names_their_errors(tmp_path: Path) -> None:
+    path = tmp_path / "ulp.txt"
+    assert elementary.errors(path) == {}
+    path.write_text(
+        "instruction set: avx2\n"
+        "float   exp         4294967296 inputs   largest error 0.9134 ulp at 0x1p+1\n"
+        "float   log              42949 inputs   largest error inf ulp at 0x1p+1   FAILED\n"
+        "double  exp              20480 inputs   largest error 0.7 ulp at 0x1p+1\n"
+    )
+    assert elementary.errors(path) == {"exp": ("0.9134", 1 << 32), "log": ("inf", 42949)}
+    text = elementary.table(lambda kernel, size, peer: f"{peer} {kernel} {size}", [4096], ["chainrule"], elementary.errors(path))
+    assert "| exp | chainrule exp 4096 | 0.9134 | all |" in text
+    assert "| log | chainrule log 4096 | inf | 42949 |" in text
+    assert "| tanh | chainrule tanh_forward 4096 | not measured |  |" in text
 
 
 def test_workloads_survive_json() -> None:
