@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from benchmarks.peers import NEEDS, installed
 from benchmarks.process import ROOT, cpus
+from benchmarks.progress import say
 
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -53,12 +54,8 @@ def start(main: Callable[[], int]) -> NoReturn:
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        progress("interrupted: the same command goes on from here")
+        say("interrupted: the same command goes on from here")
         sys.exit(130)
-
-
-def progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def publish(text: str, path: Path) -> None:

@@ -8,8 +8,8 @@ Needs the native program, whose measured rates the model starts from.
 
 from collections.abc import Sequence
 
-from benchmarks import command, growth_report, machine, native, rounds
-from benchmarks.run import OWN
+from benchmarks import command, growth_report, machine, native
+from benchmarks.rounds import OWN, Plan
 from benchmarks.store import Store, described_in
 from benchmarks.workloads import Workload, family
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments.report:
         # A process for each net: the memory of one is not to be that of another.
         everything = dict.fromkeys(workload for line in lines.values() for workload in line)
-        rounds.run(store, [[w] for w in everything], [OWN], arguments.threads, arguments.rounds, arguments.seconds)
+        Plan([[w] for w in everything], [OWN], arguments.threads, arguments.rounds, arguments.seconds).run(store)
     result = growth_report.analyse(store, lines, arguments.threads)
     command.publish(growth_report.report(store, result), path)
     growth_report.draw(result, path)

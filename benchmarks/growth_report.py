@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import growth_model as model, machine, picture
-from benchmarks.rounds import key_of
-from benchmarks.run import OWN
+from benchmarks.rounds import OWN, key_of
 from benchmarks.store import Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown

@@ -19,6 +19,8 @@ STRETCHES = 9
 
 
 def main(job: dict[str, Any]) -> None:
+    if about := _about(job["peer"]):
+        print(json.dumps({"about": about}), flush=True)
     for kernel, size, call in _numpy(job) if job["peer"] == "numpy" else _torch(job):
         print(json.dumps({"kernel": kernel, "size": size, **time_of(call, job["seconds"])}), flush=True)
 
@@ -68,9 +70,21 @@ def _numpy(job: dict[str, Any]) -> Calls:
         x, b, y = values(n), values(n), np.empty(n, np.float32)
         for kernel, function in {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh_forward": np.tanh}.items():
             yield kernel, str(n), partial(function, x, out=y)
+        yield "sigmoid_forward", str(n), partial(_numpy_sigmoid, x, y)
+        yield "softplus_forward", str(n), partial(np.logaddexp, x, np.float32(0), out=y)
         yield "relu_forward", str(n), partial(np.maximum, x, 0, out=y)
         for kernel, operation in {"add": np.add, "multiply": np.multiply, "divide": np.divide}.items():
             yield kernel, str(n), partial(operation, x, b, out=y)
+
+
+def _numpy_sigmoid(x: Any, y: Any) -> None:
+    """As one writes it, without new arrays."""
+    import numpy as np
+
+    np.negative(x, out=y)
+    np.exp(y, out=y)
+    np.add(y, 1, out=y)
+    np.reciprocal(y, out=y)
 
 
 def _torch(job: dict[str, Any]) -> Calls:
@@ -98,6 +112,7 @@ def _torch(job: dict[str, Any]) -> Calls:
         for kernel, function in unary.items():
             yield kernel, str(n), partial(function, x, out=y)
         yield "relu_forward", str(n), partial(torch.clamp_min, x, 0, out=y)
+        yield "selu_forward", str(n), partial(ops.elu.out, x, 1.6732632423543772, 1.0507009873554805, out=y)
         yield "tanh_backward", str(n), partial(ops.tanh_backward.grad_input, x, b, grad_input=y)
         for name, operation in {"add": torch.add, "multiply": torch.mul, "divide": torch.div}.items():
             yield name, str(n), partial(operation, x, b, out=y)

@@ -31,23 +31,26 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _measure(train: Any, steps: int, seconds: float) -> dict[str, float]:
-    # Warm up: compile, allocate, spin up the threads; then find out how many epochs make a tenth of the time.
-    train(1)
-    epochs, elapsed = 1, 0.0
-    while elapsed < seconds / 20:
-        start = time.perf_counter()
-        train(epochs)
-        elapsed = time.perf_counter() - start
-        if elapsed < seconds / 20:
-            epochs = max(epochs + 1, min(epochs * 10, math.ceil(epochs * seconds / 10 / max(elapsed, 1e-9))))
-    stretches: list[float] = []
     loss = math.nan
-    deadline = time.perf_counter() + seconds
-    while len(stretches) < 3 or time.perf_counter() < deadline:
+
+    def stretch(epochs: int) -> float:
+        nonlocal loss
         start = time.perf_counter()
         loss = train(epochs)
-        stretches.append((time.perf_counter() - start) / (epochs * steps) * 1e6)
-    return {"us_per_step": statistics.median(stretches), "loss": loss, "steps": epochs * steps * len(stretches)}
+        return time.perf_counter() - start
+
+    # Warm up: compile, allocate, spin up the threads; then find out how many epochs make a tenth of the time.
+    stretch(1)
+    epochs, elapsed = 1, stretch(1)
+    while elapsed < seconds / 20:
+        epochs = max(epochs + 1, min(epochs * 10, math.ceil(epochs * seconds / 10 / max(elapsed, 1e-9))))
+        elapsed = stretch(epochs)
+    stretches = [elapsed]
+    # Three at least, unless they are so long that one is as good.
+    while sum(stretches) < seconds or (len(stretches) < 3 and sum(stretches) < 2 * seconds):
+        stretches.append(stretch(epochs))
+    us = statistics.median(stretches) / (epochs * steps) * 1e6
+    return {"us_per_step": us, "loss": loss, "steps": epochs * steps * len(stretches)}
 
 
 def _start_of_peak() -> int | None:

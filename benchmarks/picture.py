@@ -59,8 +59,10 @@ def draw(path: Path, title: str, parts: Sequence[Axes], columns: int = 2) -> Non
     _save(figure, path)
 
 
-def draw_bars(path: Path, title: str, x_label: str, groups: Mapping[str, Mapping[str, float]], log: bool = True) -> None:
-    """Write horizontal bars as PNG: for each group (a workload) one bar for each name (a peer)."""
+def draw_bars(
+    path: Path, title: str, x_label: str, groups: Mapping[str, Mapping[str, float]], log: bool = True, limit: float | None = None
+) -> None:
+    """Write horizontal bars as PNG: for each group (a workload) one bar for each name (a peer); a line at `limit`."""
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(name for bars in groups.values() for name in bars))
@@ -75,6 +77,8 @@ def draw_bars(path: Path, title: str, x_label: str, groups: Mapping[str, Mapping
     axes.invert_yaxis()
     if log:
         axes.set_xscale("log")
+    if limit is not None:
+        axes.axvline(limit, color="black", linestyle="--", linewidth=1)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize="small")
     _save(figure, path)

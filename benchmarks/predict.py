@@ -6,7 +6,8 @@ Run: python -m benchmarks.predict [--peers chainrule,numpy,torch,jax] [--threads
 from collections.abc import Sequence
 
 from benchmarks import command, machine, native, process
-from benchmarks.run import OWN
+from benchmarks.progress import say
+from benchmarks.rounds import OWN
 from benchmarks.store import Key, Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown
@@ -53,9 +54,7 @@ def key_of(case: Case, threads: int, peer: str) -> Key:
 def _measure(store: Store, number: int, key: Key, seconds: float) -> None:
     if len(store.samples(key)) > number:
         return
-    command.progress(
-        f"round {number + 1}: {'-'.join(map(str, key['widths']))}, {key['rows']} rows, threads {key['threads']}, {key['peer']}"
-    )
+    say(f"round {number + 1}: {'-'.join(map(str, key['widths']))}, {key['rows']} rows, threads {key['threads']}, {key['peer']}")
     for sample in process.lines_of("benchmarks.predict_peers", {**key, "seconds": seconds}):
         store.add(key, sample)
 
@@ -67,7 +66,7 @@ def _measure_native(store: Store, number: int, seconds: float) -> None:
     try:
         _, rows = native.results("predict", "--seconds", str(seconds), cpus=1)
     except FileNotFoundError as error:
-        command.progress(f"  {error}")
+        say(f"  {error}")
         return
     store.add(key, {"seconds": rows[0]["seconds"]})
 

@@ -15,8 +15,9 @@ from typing import Any
 from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).parents[1]
-# A measurement that takes longer has failed: the longest, of the widest net, takes about a minute.
+# A process that takes longer has failed: the longest, of the widest nets, takes about two minutes.
 TIMEOUT = 900
+COMPILED = ROOT / "build" / "compiled"
 
 
 def cpus() -> int:
@@ -30,6 +31,21 @@ def binding(count: int) -> Callable[[], None] | None:
         return None
     first = sorted(os.sched_getaffinity(0))[:count]
     return lambda: os.sched_setaffinity(0, first)
+
+
+def caches(threads: int) -> dict[str, str]:
+    """Return where PyTorch and JAX keep what they compiled for the next process: a net is compiled once and not in each round.
+
+    Apart by number of threads, which is in the code that they make. PyTorch compiles in the process itself: its pool of compilers
+    takes longer to start than these nets to compile.
+    """
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(COMPILED / f"jax-{threads}"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TORCHINDUCTOR_CACHE_DIR": str(COMPILED / f"torch-{threads}"),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }
 
 
 def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iterator[dict[str, Any]]:
@@ -49,7 +65,7 @@ def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iter
             stderr=errors,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **limits},
+            env={**os.environ, **limits, **caches(job["threads"])},
             preexec_fn=binding(job.get("cpus", job["threads"])),
         )
         assert child.stdin is not None

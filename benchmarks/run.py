@@ -1,6 +1,6 @@
 """Compares chainrule with the peers that are installed: the time of one training step, from gathering the batch to the update.
 
-Run: python -m benchmarks.run [--workloads xor,digits] [--peers chainrule,torch] [--threads 1,2] [--rounds 5] [--seconds 1]
+Run: python -m benchmarks.run [--workloads xor,digits] [--peers chainrule,torch] [--threads 1,2] [--rounds 5] [--seconds 0.6]
      [--quick] [--output results.json] [--fresh]
 
 Prints a Markdown table of medians with the spread (least to most) over the rounds, and draws it.
@@ -11,16 +11,15 @@ from collections.abc import Sequence
 
 from benchmarks import command, machine, picture, rounds
 from benchmarks.peers import NEEDS
+from benchmarks.rounds import OWN, Plan
 from benchmarks.store import Store
 from benchmarks.summary import Summary
 from benchmarks.table import markdown
 from benchmarks.workloads import WORKLOADS, Workload
 
-OWN = "chainrule"
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = command.parser("run", "Time of one training step, beside the peers.", list(NEEDS), rounds=5, seconds=1.0)
+    parser = command.parser("run", "Time of one training step, beside the peers.", list(NEEDS), rounds=5, seconds=0.6)
     parser.add_argument("--workloads", type=command.names(list(WORKLOADS)), default=list(WORKLOADS))
     arguments = parser.parse_args(argv)
     if arguments.quick:
@@ -28,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = command.output(arguments, "run")
     store = Store(path, machine.describe(arguments.peers, arguments.quick), arguments.fresh or arguments.quick)
     workloads = [WORKLOADS[name] for name in arguments.workloads]
-    rounds.run(store, [[w] for w in workloads], arguments.peers, arguments.threads, arguments.rounds, arguments.seconds)
+    Plan([[w] for w in workloads], arguments.peers, arguments.threads, arguments.rounds, arguments.seconds).run(store)
     command.publish(report(store, workloads, arguments.peers, arguments.threads), path)
     for threads in arguments.threads:
         groups = {w.name: _medians(store, w, threads, arguments.peers) for w in workloads}

@@ -1,60 +1,28 @@
 """Sweeps widths, batches and depths, on 1 and 2 threads, beside the peers.
 
-Run: python -m benchmarks.sweep [--slices widths,batches,depths] [--peers chainrule,torch,jax] [--threads 1,2] [--rounds 3]
-     [--seconds 0.2] [--quick] [--report] [--output sweep.json] [--fresh]
+Run: python -m benchmarks.sweep [--slices widths,batches,depths] [--peers chainrule,numpy,torch,jax] [--threads 1,2] [--rounds 3]
+     [--seconds 0.15] [--keep 2] [--quick] [--report] [--output sweep.json] [--fresh]
 
-A full sweep takes hours: interrupt it when you like, and the same command goes on where it stopped. --report only writes table
-and pictures from what the file holds. NumPy joins, where installed, at the smallest sizes, where it is the best peer.
+The first round measures every peer everywhere; from the second on, a peer that took more than --keep times as long as the best one at a
+point is left out there. It says how long it will take; interrupt it when you like, and the same command goes on where it stopped.
+--report only writes table and pictures from what the file holds.
 """
 
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import command, machine, process, rounds, sweep_report
-from benchmarks.peers import installed
+from benchmarks import command, machine, process, sweep_report
+from benchmarks.rounds import Plan
 from benchmarks.store import Store, described_in
 from benchmarks.workloads import Workload, family
 
-WIDTHS = [
-    1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    9,
-    10,
-    12,
-    15,
-    16,
-    17,
-    20,
-    24,
-    31,
-    32,
-    33,
-    45,
-    46,
-    47,
-    48,
-    49,
-    63,
-    64,
-    65,
-    80,
-    96,
-    100,
-    127,
-    128,
-    129,
-]
-WIDTHS += [192, 255, 256, 257, 384, 511, 512, 513, 768, 1000, 1023, 1024, 1025, 1536, 2047, 2048, 2049, 3000, 4095, 4096]
+# Powers of two, where memory conflicts, with both neighbours, where panels are padded; the widths of the cliff that users report; others.
+EDGES = [power + offset for power in (16, 32, 64, 128, 256, 512, 1024, 2048) for offset in (-1, 0, 1)]
+WIDTHS = sorted({*range(1, 6), *range(7, 11), 12, 24, *EDGES, *range(45, 50), 80, 100, 192, 384, 768, 1000, 1536, 3000, 4095, 4096})
 BATCHES = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 512, 1000, 1024, 2048, 4095, 4096]
 SLICES = ("widths", "batches", "depths")
-# NumPy is measured beside the others up to this many FLOP a step: beyond, its Python costs nothing and its products are no better.
-NUMPY_FLOPS = 200_000
-GROUP = 8
+# PyTorch and JAX take as long to start as two to five nets to measure; a minute for all peers of a group still alternates.
+GROUP = 24
 
 
 def points(slices: Sequence[str], quick: bool) -> dict[str, list[Workload]]:
@@ -90,24 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     path = command.output(arguments, "sweep")
     lines = points(arguments.slices, arguments.quick)
+    plan = Plan(groups_of(lines), arguments.peers, arguments.threads, arguments.rounds, arguments.seconds, arguments.keep)
     described = described_in(path) if arguments.report else machine.describe(arguments.peers, arguments.quick)
     store = Store(path, described, arguments.fresh or (arguments.quick and not arguments.report))
     if not arguments.report:
-        groups = groups_of(lines)
-        small = [few for group in groups if (few := [w for w in group if w.flops <= NUMPY_FLOPS])]
-        rounds.run(store, groups, arguments.peers, arguments.threads, arguments.rounds, arguments.seconds)
-        if "numpy" in installed() and "numpy" not in arguments.peers and not arguments.no_numpy:
-            rounds.run(store, small, ["numpy"], arguments.threads[:1], arguments.rounds, arguments.seconds)
+        plan.run(store)
     command.publish(sweep_report.report(store, lines, arguments.threads), path)
     sweep_report.draw(store, lines, arguments.threads, path)
     return 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command.parser("sweep", "Time per step over widths, batches and depths.", ["chainrule", "torch", "jax"], 3, 0.2)
+    # Compiling takes PyTorch 3 s for each net and number of threads, half an hour: `run` has it, and names it where it is best.
+    usual = ["chainrule", "numpy", "torch", "jax"]
+    parser = command.parser("sweep", "Time per step over widths, batches and depths.", usual, rounds=3, seconds=0.15)
     parser.add_argument("--slices", type=command.names(SLICES), default=list(SLICES))
+    parser.add_argument("--keep", type=float, default=2.0, help="leave out a peer this many times slower than the best at a point")
     parser.add_argument("--report", action="store_true", help="measure nothing: only write the report")
-    parser.add_argument("--no-numpy", action="store_true", help="leave NumPy out of the smallest sizes too")
     arguments = parser.parse_args(argv)
     if arguments.quick:
         arguments.rounds, arguments.seconds = 1, 0.05

@@ -6,20 +6,23 @@ from pathlib import Path
 
 from benchmarks import machine, picture
 from benchmarks.padding import JUMP_LIMIT, Jump, jumps, padded_flops
-from benchmarks.rounds import key_of
-from benchmarks.run import OWN, best_ratio, fraction_of_peak, of_peak, ratio, summary
+from benchmarks.rounds import OWN, key_of
+from benchmarks.run import best_ratio, fraction_of_peak, of_peak, ratio, summary
+from benchmarks.shared_report import HARM_LIMIT
 from benchmarks.store import Store
 from benchmarks.summary import Summary, digits
 from benchmarks.table import markdown
 from benchmarks.workloads import Workload
 
 Lines = Mapping[str, Sequence[Workload]]
-# A step on more threads may take this much longer than on fewer before it counts as harm.
-HARM_LIMIT = 0.05
 
 
 def report(store: Store, lines: Lines, threads: Sequence[int]) -> str:
-    parts = ["# Sweep", machine.text(store.machine), *verdicts(store, lines, threads)]
+    note = (
+        "Microseconds of a training step, medians ± half of the spread from the least to the most round. Measured in the first round only, "
+        "and so without a spread: peers that took more than twice as long there as the best (`once`)."
+    )
+    parts = ["# Sweep", machine.text(store.machine), *verdicts(store, lines, threads), note]
     for name, line in lines.items():
         parts.append(f"## By {name}")
         parts.append(_table(store, line, threads))
@@ -110,7 +113,7 @@ def _table(store: Store, line: Sequence[Workload], threads: Sequence[int]) -> st
     for count in threads:
         steps = {jump.b: f"{jump.excess:+.0%}" for jump in jumps_of(store, line, count)} if _by_width(line) else {}
         for workload in line:
-            cells = [_cell(summary(store, workload, count, peer)) for peer in peers]
+            cells = [_cell(store, workload, count, peer) for peer in peers]
             if not any(cells):
                 continue
             row = [workload.name, str(count), *cells, ratio(store, workload, count, peers)]
@@ -122,8 +125,12 @@ def _by_width(line: Sequence[Workload]) -> bool:
     return len({workload.widths[1] for workload in line}) > 1
 
 
-def _cell(s: Summary | None) -> str:
-    return f"{digits(s.median)} ±{s.spread / 2:.0%}" if s else ""
+def _cell(store: Store, workload: Workload, threads: int, peer: str) -> str:
+    values = store.values(key_of(workload, threads, peer), "us_per_step")
+    if not values:
+        return ""
+    s = Summary.of(values)
+    return f"{digits(s.median)} {f'±{s.spread / 2:.0%}' if len(values) > 1 else 'once'}"
 
 
 def draw(store: Store, lines: Lines, threads: Sequence[int], path: Path) -> None:

@@ -101,6 +101,7 @@ def initial(workload: Workload) -> list[tuple[NDArray[np.float32], NDArray[np.fl
     random = np.random.default_rng(1)
     parameters = []
     for fan_in, fan_out in zip(workload.widths, workload.widths[1:], strict=False):
-        limit = np.sqrt(6 / (fan_in + fan_out))
-        parameters.append((random.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32), np.zeros(fan_out, np.float32)))
+        limit = np.float32(np.sqrt(6 / (fan_in + fan_out)))
+        kernel = (random.random((fan_in, fan_out), dtype=np.float32) * 2 - 1) * limit
+        parameters.append((kernel, np.zeros(fan_out, np.float32)))
     return parameters

@@ -1,5 +1,7 @@
 """PyTorch with the net and the loss compiled (torch.compile); the optimizer as it comes."""
 
+from functools import partial
+
 import torch
 
 from benchmarks.peers import Train, torch_peer
@@ -7,4 +9,6 @@ from benchmarks.workloads import Data, Workload
 
 
 def make(workload: Workload, data: Data, threads: int) -> Train:
-    return torch_peer.make(workload, data, threads, torch.compile)
+    # For these sizes alone, as if this net were the process's first: else a second net is compiled for any size, and a ninth not at all.
+    torch._dynamo.reset()
+    return torch_peer.make(workload, data, threads, partial(torch.compile, dynamic=False))

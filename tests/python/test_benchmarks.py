@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import growth_model, padding, process, rounds, run, sweep, sweep_report  # noqa: E402
-from benchmarks.shared import SITUATIONS, Situation  # noqa: E402
+from benchmarks import elementary, growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
+from benchmarks.shared_report import Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
 from benchmarks.table import markdown  # noqa: E402
@@ -109,11 +109,42 @@ def test_only_what_is_missing_is_measured(monkeypatch: pytest.MonkeyPatch) -> No
     store = Store(None, {**MACHINE, "peaks": None})
     nets = [family(width, 1, 1) for width in (2, 3)]
     store.add(rounds.key_of(nets[0], 1, "numpy"), {"us_per_step": 7.0})
-    rounds.run(store, [nets], ["chainrule", "numpy"], [1], 2, 0.1)
+    rounds.Plan([nets], ["chainrule", "numpy"], [1], 2, 0.1).run(store)
     first, second = ["w2-d1-b1", "w3-d1-b1"], ["w2-d1-b1"]
     # A net that failed is not tried again; NumPy's first was there.
     assert asked == [("chainrule", 1, first), ("numpy", 1, first[1:]), ("chainrule", 1, second), ("numpy", 1, second)]
     assert store.values(rounds.key_of(nets[0], 1, "numpy"), "us_per_step") == [7.0, 1.0]
+
+
+def test_a_peer_that_cannot_be_the_best_is_measured_once() -> None:
+    store = Store(None, MACHINE)
+    net = family(8, 1, 1)
+    plan = rounds.Plan([[net]], ["chainrule", "numpy", "torch", "jax", "sklearn"], [1], 3, 0.1, keep=2.0)
+    assert {job.peer for job in plan.jobs(store, 0)} == set(plan.peers)
+    before = plan.duration(store)
+    for peer, us in {"chainrule": 1.0, "numpy": 12.0, "torch": 21.0, "jax": 10.0}.items():
+        store.add(rounds.key_of(net, 1, peer), {"us_per_step": us})
+    store.add(rounds.key_of(net, 1, "sklearn"), {"error": "not there"})
+    # Twice as long as the best peer: chainrule, which is measured always, does not count.
+    assert [job.peer for job in plan.jobs(store, 1)] == ["chainrule", "numpy", "jax"]
+    assert 0 < plan.duration(store) < before
+    assert [job.peer for job in rounds.Plan(plan.groups, plan.peers, [1], 3, 0.1).jobs(store, 1)] == [
+        "chainrule",
+        "numpy",
+        "torch",
+        "jax",
+    ]
+
+
+def test_progress_is_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress(100.0) as bar:
+        bar.begin("one net")
+        bar.end(40.0)
+        bar.expect(20.0)
+        bar.begin("another")
+    lines = capsys.readouterr().err.splitlines()
+    assert "about 1:40" in lines[0]
+    assert lines[1:] == ["[0:00 of about 1:40] one net", "[0:00 of about 1:00] another"]
 
 
 def test_a_net_on_two_lines_of_the_sweep_is_measured_once() -> None:
@@ -176,9 +207,44 @@ def test_rates_between_and_beyond_what_was_measured() -> None:
 
 
 def test_a_fair_share_counts_what_others_take() -> None:
-    assert Situation("", busy=1).fair(2) == 1.5
-    assert Situation("", threads_per_cpu=2).fair(2) == 1.0
-    assert len({situation.name for situation in SITUATIONS}) == len(SITUATIONS)
+    assert Situation(2, busy=1).fair(2) == 1.5
+    assert Situation(1, busy=1).fair(2) == 1.0
+    assert Situation(4).fair(2) == 1.0
+    store = Store(None, MACHINE)
+    names = {situation.name for situation in shared_report.situations(store)}
+    assert len(names) == len(shared_report.situations(store)) == 7
+    assert {"1 thread, alone", "4 threads, beside 1 busy process"} <= names
+
+
+def test_a_shared_machine_is_compared_with_the_fair_share_and_with_one_thread() -> None:
+    store = Store(None, MACHINE)
+    net = family(8, 1, 4)
+    for situation, us in {Situation(2): 10.0, Situation(4): 11.0, Situation(2, 1): 24.0, Situation(1): 12.0}.items():
+        store.add(shared_report.key_of(net, situation, "chainrule"), {"us_per_step": us})
+    for threads, us in [(1, 10.0), (2, 11.0), (1, 20.0), (2, 21.4)]:
+        store.add(rounds.key_of(net, threads, "chainrule"), {"us_per_step": us})
+    assert shared_report.beyond_fair(store, net, Situation(4), "chainrule") == pytest.approx(1.1)
+    assert shared_report.beyond_fair(store, net, Situation(2, 1), "chainrule") == pytest.approx(1.6)
+    assert shared_report.beyond_fair(store, net, Situation(2), "chainrule") is None
+    text = shared_report.report(store, [net], [net], ["chainrule"])
+    assert "beyond the fair share: 1.60 times (OVER 1.5)" in text
+    assert "more than 5% slower: 1.**\n* w8-d1-b4: 1.08 times as long" in text
+
+
+def test_the_table_of_functions_names_their_errors(tmp_path: Path) -> None:
+    path = tmp_path / "ulp.txt"
+    assert elementary.errors(path) == {}
+    path.write_text(
+        "instruction set: avx2\n"
+        "float   exp         4294967296 inputs   largest error 0.9134 ulp at 0x1p+1\n"
+        "float   log              42949 inputs   largest error inf ulp at 0x1p+1   FAILED\n"
+        "double  exp              20480 inputs   largest error 0.7 ulp at 0x1p+1\n"
+    )
+    assert elementary.errors(path) == {"exp": ("0.9134", 1 << 32), "log": ("inf", 42949)}
+    text = elementary.table(lambda kernel, size, peer: f"{peer} {kernel} {size}", [4096], ["chainrule"], elementary.errors(path))
+    assert "| exp | chainrule exp 4096 | 0.9134 | all |" in text
+    assert "| log | chainrule log 4096 | inf | 42949 |" in text
+    assert "| tanh | chainrule tanh_forward 4096 | not measured |  |" in text
 
 
 def test_workloads_survive_json() -> None:
