@@ -73,7 +73,8 @@ struct Program {
   Slot target;  // values; no columns where the loss takes labels or there is none
   std::vector<RowStep<T>> steps;
   std::vector<GradientTask> gradients;
-  const kernels::KernelTable<T>* table = nullptr;
+  const kernels::Tables* tables = nullptr;
+  const kernels::KernelTable<T>* table = nullptr;  // of these
 
   /// Floating-point operations for each row of a batch, in the row phase and in the gradients.
   [[nodiscard]] double row_flops() const noexcept;

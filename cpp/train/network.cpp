@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "plan/team_cost.h"
 
 namespace chainrule::train {
 template <class T>
@@ -75,7 +75,8 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
     throw std::invalid_argument(text("predict: expected ", features(), " features, got shape (", x.rows, ", ", x.columns, ")"));
   }
   const std::shared_lock lock(mutex_);
-  const int threads = threads_for(program_.row_flops() * static_cast<double>(x.rows));
+  const int threads =
+      plan::choose_threads({plan::work_of(program_, x.rows), plan::rate_of<T>(*program_.tables), plan::Occasion::call});
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/fp_environment.h"
-#include "base/threads.h"
 #include "graph/differentiate.h"
 #include "train/pace.h"
 #include "train/run.h"
@@ -64,10 +63,9 @@ class TrainerOf final : public Trainer {
 
   [[nodiscard]] std::string explain() override {
     const std::shared_lock lock(network_.mutex());
-    const int threads = threads_for(step_flops(program_.capacity));
-    return text(plan::explain(program_, network_.parameters()), "threads: planned ", threads, " of at most ", max_threads(), ", ",
-                pace_.explain(), " (", static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ",
-                program_.capacity, " rows)\n");
+    const int threads = plan::choose_threads(cost(program_.capacity, plan::Occasion::run));
+    return text(plan::explain(program_, network_.parameters()), "threads: ", threads, " of at most ", max_threads(), ", ",
+                pace_.explain(), '\n');
   }
 
   void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) override {
@@ -101,11 +99,12 @@ class TrainerOf final : public Trainer {
     const std::unique_lock lock(network_.mutex());
     if (epoch_ >= limits.epoch) return RunStatus::epoch;
     const Clock::time_point started = Clock::now();
-    const int planned = threads_for(step_flops(batch_size_));
+    const int planned = plan::choose_threads(cost(batch_size_, plan::Occasion::run));
+    const bool forced = forced_threads() > 0;
     if (pace_.planned() != planned) pace_ = Pace(planned);
     for (;;) {
-      Run run(limits, stop, started, threads_overridden() ? planned : pace_.threads());
-      if (!threads_overridden()) run.stretch = pace_.stretch();
+      Run run(limits, stop, started, forced ? planned : pace_.threads());
+      if (!forced) run.stretch = pace_.stretch();
       run.schedule = plan::choose_schedule(step_flops(batch_size_), run.threads);
       shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
       if (validation_) evaluator_.prepare(*validation_, run.threads);
@@ -121,7 +120,7 @@ class TrainerOf final : public Trainer {
     check(batch);
     const std::unique_lock lock(network_.mutex());
     if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
-    Run run({}, {}, Clock::now(), threads_for(step_flops(batch.x.rows)));
+    Run run({}, {}, Clock::now(), plan::choose_threads(cost(batch.x.rows, plan::Occasion::call)));
     run.schedule = plan::choose_schedule(step_flops(batch.x.rows), run.threads);
     shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
     Sums sums;
@@ -138,7 +137,7 @@ class TrainerOf final : public Trainer {
     const Busy busy(busy_);
     check(data);
     const std::shared_lock lock(network_.mutex());
-    const int threads = threads_for(evaluator_.flops(data));
+    const int threads = plan::choose_threads(evaluator_.cost(data));
     evaluator_.prepare(data, threads);
     run_team(threads, [&](int thread) { evaluator_.run(data, thread, threads); });
     return evaluator_.result();
@@ -147,6 +146,11 @@ class TrainerOf final : public Trainer {
  private:
   [[nodiscard]] double step_flops(std::size_t rows) const noexcept {
     return (program_.row_flops() + program_.gradient_flops()) * static_cast<double>(rows);
+  }
+
+  [[nodiscard]] plan::TeamCost cost(std::size_t rows, plan::Occasion occasion) {
+    return {plan::work_of(program_, rows, network_.parameters(), optimizer_.update()), plan::rate_of<T>(*program_.tables),
+            occasion};
   }
 
   void plan_for(std::size_t rows) {

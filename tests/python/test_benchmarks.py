@@ -165,6 +165,15 @@ def test_the_model_finds_the_constants_of_made_up_times() -> None:
         growth_model.fit(terms, measured[:-1])
 
 
+def test_the_model_chooses_threads_as_the_plan_does() -> None:
+    rates = growth_model.Rates(MACHINE["peaks"])
+    assert growth_model.chosen_threads(family(4, 1, 4), 128, rates) == 1
+    assert growth_model.chosen_threads(family(512, 3, 512), 2, rates) == 2
+    counts = [growth_model.chosen_threads(family(width, 3, 128), 128, rates) for width in (8, 64, 512, 4096)]
+    assert counts == sorted(counts)
+    assert counts[-1] == 128
+
+
 def test_rates_between_and_beyond_what_was_measured() -> None:
     rates = growth_model.Rates(MACHINE["peaks"])
     assert rates.flops() == pytest.approx(90e9)
