@@ -41,7 +41,9 @@ def analyse(store: Store, lines: Mapping[str, Sequence[Workload]], threads: Sequ
     """Read the points, fit the constants to all of them, and predict each."""
     rates = model.Rates(store.machine["peaks"])
     curves = {
-        (name, count): [p for w in line if (p := _point(store, w, count, rates))] for name, line in lines.items() for count in threads
+        (name, count): [p for w in line if (p := _point(store, w, count, rates))]
+        for name, line in lines.items()
+        for count in threads
     }
     everything = list({(p.workload, p.threads): p for curve in curves.values() for p in curve}.values())
     time_constants = model.fit(
@@ -116,8 +118,8 @@ def _prediction(result: Result) -> str:
     note = (
         "**This is a prediction; nothing in this table was measured.** It is the model with this machine's constants, for machines that "
         "have more cores of the same kind: each core keeps the peak, the caches and the share of memory bandwidth that it has here while "
-        "all CPUs work, a barrier grows in proportion to its threads, and the plan takes the threads that its own estimate says. A machine of several "
-        "sockets, or of less bandwidth for each core, is slower than this where the parameters do not fit its caches."
+        "all CPUs work, a barrier grows in proportion to its threads, and the plan takes the threads that its own estimate says. A machine "
+        "of several sockets, or of less bandwidth for each core, is slower than this where the parameters do not fit its caches."
     )
     return note + "\n\n" + markdown(header, rows)
 

@@ -99,8 +99,4 @@ template <class T>
 [[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store,
                                       std::size_t capacity);
 
-/// The plan in words: every step with its layer, shapes and work, the memory, and why.
-template <class T>
-[[nodiscard]] std::string explain(const Program<T>& program, const Parameters<T>& store);
-
 }  // namespace chainrule::plan

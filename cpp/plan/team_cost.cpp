@@ -33,9 +33,15 @@ constexpr double kUpdateFlops = 12;
 }  // namespace
 
 template <class T>
+double rate_of(const kernels::Tables& tables) noexcept {
+  return tables.fused ? kRateOfLane * static_cast<double>(tables.lanes<T>()) : kRateEmulated;
+}
+
+template <class T>
 Work work_of(const Program<T>& program, std::size_t rows) {
   Work work;
   work.rows = rows;
+  work.rate = rate_of<T>(*program.tables);
   work.row_flops = program.row_flops() * static_cast<double>(rows);
   return work;
 }
@@ -58,22 +64,19 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
   return work;
 }
 
-template <class T>
-double rate_of(const kernels::Tables& tables) noexcept {
-  return tables.fused ? kRateOfLane * static_cast<double>(tables.lanes<T>()) : kRateEmulated;
-}
-
-TeamCost::TeamCost(const Work& work, double rate, Occasion occasion) noexcept
-    : work_(work), rate_(rate), waits_(occasion == Occasion::run ? kRun : kCall) {}
+TeamCost::TeamCost(const Work& work, Occasion occasion) noexcept : work_(work), waits_(occasion == Occasion::run ? kRun : kCall) {}
 
 double TeamCost::waiting(int threads) const noexcept { return threads == 1 ? 0 : waits_.start + threads * waits_.member; }
 
 double TeamCost::reading(int threads) const noexcept { return work_.shared_bytes / waits_.bandwidth * (threads - 1) / threads; }
 
 double TeamCost::seconds(int threads) const noexcept {
-  const double sharing = std::clamp(static_cast<double>(work_.rows), 1.0, static_cast<double>(threads));
-  const double flops = work_.row_flops / sharing + (work_.tile_flops + work_.update_flops) / threads;
-  return flops / rate_ + waiting(threads) + reading(threads);
+  const auto n = static_cast<std::size_t>(threads);
+  const std::size_t grains = (work_.rows + work_.grain - 1) / work_.grain;
+  const std::size_t mine = std::max(std::min((grains + n - 1) / n * work_.grain, work_.rows), kFewRows);
+  const double share = static_cast<double>(mine) / static_cast<double>(std::max<std::size_t>(work_.rows, 1));
+  const double flops = work_.row_flops * share + (work_.tile_flops + work_.update_flops) / threads;
+  return flops / work_.rate + waiting(threads) + reading(threads);
 }
 
 bool TeamCost::may_pay() const noexcept { return waiting(2) + reading(2) < kBetter * seconds(1); }
@@ -90,7 +93,7 @@ int TeamCost::best(int most) const noexcept {
   return best;
 }
 
-double TeamCost::pays_from() const noexcept { return (waiting(2) + reading(2)) / (kBetter - 0.5) * rate_; }
+double TeamCost::pays_from() const noexcept { return (waiting(2) + reading(2)) / (kBetter - 0.5) * work_.rate; }
 
 int choose_threads(const TeamCost& cost) {
   if (const int forced = forced_threads(); forced > 0) return forced;

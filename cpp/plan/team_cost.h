@@ -1,5 +1,6 @@
 // How many threads a team has for some work: the number with which, by this estimate, it takes least time,
-//   seconds(n) = (row work / min(n, rows) + tile work / n) / rate + start + n member + (n - 1) / n bytes / bandwidth.
+//   seconds(n) = (row work max(rows of a thread, 4) / rows + tile work / n) / rate + start + n member + (n - 1) / n bytes /
+//   bandwidth.
 // The bits do not depend on it, so an estimate is enough.
 #pragma once
 
@@ -11,11 +12,13 @@ namespace chainrule::plan {
 
 /// The work of a batch, in FLOP, and what the threads of a team must tell each other about it.
 struct Work {
-  double row_flops = 0;     // the row phase: at most as many threads share it as there are rows
+  double row_flops = 0;     // the row phase
   double tile_flops = 0;    // the gradients
   double update_flops = 0;  // the updates: not their FLOP but those that the products do meanwhile
   double shared_bytes = 0;  // what one thread writes and all others read before the next batch
+  double rate = 1;          // FLOP a second of one thread
   std::size_t rows = 0;
+  std::size_t grain = 1;  // rows that one thread takes together
 
   [[nodiscard]] double flops() const noexcept { return row_flops + tile_flops; }
 };
@@ -40,10 +43,16 @@ struct TeamWaits {
   double bandwidth;  // bytes a second of memory that another thread has just written
 };
 
+/// A thread that takes fewer rows than these needs as long as for these: it reads all weights for them. 256-256-256-256 and
+/// 784-512-256-10, prediction of 1, 2, 5, 8 and 16 rows: 6.6, 6.7, 10.1, 16.1, 28.4 and 20, 22, 26, 38, 72 us (Zen 5, AVX-512,
+/// 2026-11).
+inline constexpr std::size_t kFewRows = 4;
+
 class TeamCost {
  public:
-  TeamCost(const Work& work, double rate, Occasion occasion) noexcept;
+  TeamCost(const Work& work, Occasion occasion) noexcept;
 
+  [[nodiscard]] const Work& work() const noexcept { return work_; }
   [[nodiscard]] double seconds(int threads) const noexcept;
   /// What of it the team waits in barriers and, for a call, to begin; and what it takes to read each other's writes.
   [[nodiscard]] double waiting(int threads) const noexcept;
@@ -57,7 +66,6 @@ class TeamCost {
 
  private:
   Work work_;
-  double rate_;
   TeamWaits waits_;
 };
 

@@ -112,8 +112,8 @@ Averages Evaluator<T>::result() const {
 template <class T>
 plan::TeamCost Evaluator<T>::cost(const Dataset& data) const noexcept {
   plan::Work work = plan::work_of(program_, data.x.rows);
-  work.rows = block_count(data);  // what threads share out
-  return {work, plan::rate_of<T>(*program_.tables), plan::Occasion::call};
+  work.grain = kEvaluationRows;
+  return {work, plan::Occasion::call};
 }
 
 template void Sums::add(const BatchRows<float>&, std::size_t);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "plan/team_cost.h"
+#include "plan/explain.h"
 
 namespace chainrule::train {
 template <class T>
@@ -75,8 +75,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
     throw std::invalid_argument(text("predict: expected ", features(), " features, got shape (", x.rows, ", ", x.columns, ")"));
   }
   const std::shared_lock lock(mutex_);
-  const int threads =
-      plan::choose_threads({plan::work_of(program_, x.rows), plan::rate_of<T>(*program_.tables), plan::Occasion::call});
+  const int threads = plan::choose_threads({plan::work_of(program_, x.rows), plan::Occasion::call});
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
@@ -99,7 +98,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
 template <class T>
 std::string NetworkOf<T>::explain() {
   const std::shared_lock lock(mutex_);
-  return plan::explain(program_, parameters_);
+  return plan::explain_machine(program_) + "\n" + plan::explain(program_);
 }
 
 template class NetworkOf<float>;

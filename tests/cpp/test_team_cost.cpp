@@ -12,8 +12,9 @@ namespace {
 
 constexpr double kRate = 200e9;
 
-Work products(double flops, double bytes, std::size_t rows = 1000) {
+Work products(double flops, double bytes, std::size_t rows = 1000, double rate = kRate) {
   Work work;
+  work.rate = rate;
   work.row_flops = flops / 2;
   work.tile_flops = flops / 2;
   work.shared_bytes = bytes;
@@ -26,7 +27,7 @@ void test_best_is_best() {
     for (const double bytes : {0.0, 1e4, 1e6, 1e8}) {
       for (const std::size_t rows : {1, 3, 64, 100000}) {
         for (const Occasion occasion : {Occasion::run, Occasion::call}) {
-          const TeamCost cost(products(flops, bytes, rows), kRate, occasion);
+          const TeamCost cost(products(flops, bytes, rows), occasion);
           for (const int most : {1, 2, 7, 128}) {
             const int best = cost.best(most);
             CHECK(best >= 1 && best <= most);
@@ -42,45 +43,55 @@ void test_best_is_best() {
 
 void test_more_work_takes_more_threads() {
   for (const Occasion occasion : {Occasion::run, Occasion::call}) {
-    CHECK(TeamCost(products(1e4, 0), kRate, occasion).best(64) == 1);
-    CHECK(TeamCost(products(1e12, 0), kRate, occasion).best(64) == 64);
+    CHECK(TeamCost(products(1e4, 0), occasion).best(64) == 1);
+    CHECK(TeamCost(products(1e12, 0), occasion).best(64) == 64);
     int before = 1;
     for (double flops = 1e4; flops < 1e12; flops *= 2) {
-      const int best = TeamCost(products(flops, 1e5), kRate, occasion).best(64);
+      const int best = TeamCost(products(flops, 1e5), occasion).best(64);
       CHECK(best >= before);
       before = best;
     }
   }
   // The same work on a slower instruction set is more time.
-  CHECK(TeamCost(products(1e5, 0), kRate, Occasion::run).best(2) == 1);
-  CHECK(TeamCost(products(1e5, 0), kRate / 100, Occasion::run).best(2) == 2);
+  CHECK(TeamCost(products(1e5, 0), Occasion::run).best(2) == 1);
+  CHECK(TeamCost(products(1e5, 0, 1000, kRate / 100), Occasion::run).best(2) == 2);
   // Parameters that one thread writes and another reads cost more than a second thread saves.
-  CHECK(TeamCost(products(1e6, 0), kRate, Occasion::run).best(2) == 2);
-  CHECK(TeamCost(products(1e6, 1e6), kRate, Occasion::run).best(2) == 1);
+  CHECK(TeamCost(products(1e6, 0), Occasion::run).best(2) == 2);
+  CHECK(TeamCost(products(1e6, 1e6), Occasion::run).best(2) == 1);
 }
 
 void test_where_a_second_thread_pays() {
   for (const double rate : {1.5e9, 50e9, 200e9}) {
     for (const double bytes : {0.0, 3e4, 2e6}) {
       for (const Occasion occasion : {Occasion::run, Occasion::call}) {
-        const double from = TeamCost(products(1, bytes), rate, occasion).pays_from();
-        CHECK(TeamCost(products(0.99 * from, bytes), rate, occasion).best(2) == 1);
-        CHECK(TeamCost(products(1.01 * from, bytes), rate, occasion).best(2) == 2);
+        const double from = TeamCost(products(1, bytes, 1000, rate), occasion).pays_from();
+        CHECK(TeamCost(products(0.99 * from, bytes, 1000, rate), occasion).best(2) == 1);
+        CHECK(TeamCost(products(1.01 * from, bytes, 1000, rate), occasion).best(2) == 2);
       }
     }
   }
-  CHECK(TeamCost(products(1, 0), kRate, Occasion::run).pays_from() < TeamCost(products(1, 0), kRate, Occasion::call).pays_from());
+  CHECK(TeamCost(products(1, 0), Occasion::run).pays_from() < TeamCost(products(1, 0), Occasion::call).pays_from());
 }
 
 void test_rows_that_are_too_few() {
   Work work;
+  work.rate = kRate;
   work.row_flops = 1e12;
-  work.rows = 3;
-  CHECK(TeamCost(work, kRate, Occasion::call).best(16) == 3);
+  work.rows = 10 * kFewRows;
+  CHECK(TeamCost(work, Occasion::call).best(16) == 10);
+  work.rows = 2 * kFewRows - 1;
+  CHECK(TeamCost(work, Occasion::call).best(16) == 2);
+  work.rows = kFewRows;
+  CHECK(TeamCost(work, Occasion::call).best(16) == 1);
+  work.rows = 1000;
+  work.grain = 256;
+  CHECK(TeamCost(work, Occasion::call).best(16) == 4);
+  CHECK(TeamCost(work, Occasion::call).seconds(3) > TeamCost(work, Occasion::call).seconds(2));
+  work.grain = 1;
   work.rows = 1;
-  CHECK(TeamCost(work, kRate, Occasion::call).best(16) == 1);
+  CHECK(TeamCost(work, Occasion::call).best(16) == 1);
   work.update_flops = 1e12;
-  CHECK(TeamCost(work, kRate, Occasion::call).best(16) == 16);
+  CHECK(TeamCost(work, Occasion::call).best(16) == 16);
 }
 
 // A layer of 32 inputs and 64 outputs with its transposed copy.
@@ -90,6 +101,7 @@ void test_work() {
   store.add("kernel", {32, 64});
   store.add("bias", {64});
   Program<T> program;
+  program.tables = &kernels::active_tables();
   program.gradients = {{0, {0, 32}, {0, 64}}, {1, {}, {0, 64}}};
   RowStep<T> step;
   step.flops_per_row = 2 * 32 * 64;
@@ -126,8 +138,8 @@ void test_rates() {
 }
 
 void test_choice() {
-  const TeamCost large(products(1e13, 0), kRate, Occasion::run);
-  const TeamCost small(products(1, 0), kRate, Occasion::run);
+  const TeamCost large(products(1e13, 0), Occasion::run);
+  const TeamCost small(products(1, 0), Occasion::run);
   CHECK(choose_threads(large) == max_threads());
   CHECK(choose_threads(small) == 1);
   set_num_threads(1);

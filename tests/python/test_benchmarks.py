@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import chainrule as cr
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import growth_model, padding, process, rounds, run, sweep, sweep_report  # noqa: E402
+from benchmarks.peers import chainrule_peer  # noqa: E402
 from benchmarks.shared import SITUATIONS, Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
@@ -163,6 +166,16 @@ def test_the_model_finds_the_constants_of_made_up_times() -> None:
     assert growth_model.within([1.0, 1.3], [1.0, 1.0]) == 0.5
     with pytest.raises(ValueError, match="as many terms as measurements"):
         growth_model.fit(terms, measured[:-1])
+
+
+def test_the_plan_says_how_many_threads_it_takes() -> None:
+    workload = Workload("", (3, 4, 2), "relu", "mse", "sgd", 4, 2)
+    train = chainrule_peer.make(workload, make_data(workload), 1)
+    try:
+        train(1)
+        assert train.threads_used() == 1
+    finally:
+        cr.set_num_threads(0)
 
 
 def test_the_model_chooses_threads_as_the_plan_does() -> None:
