@@ -19,8 +19,10 @@ from benchmarks.workloads import Workload
 
 # Of the plan: the rows of a register tile and of a block of rows; the rows and columns of a tile of parameters.
 TILE_ROWS, BLOCK_ROWS, PARAMETER_ROWS, PARAMETER_COLUMNS = 14, 256, 64, 32
-# The work for which the plan takes another thread.
-FLOPS_PER_THREAD = 300e3
+# Of the plan's own estimate of a team (cpp/plan/team_cost.cpp): the part of the peak that products reach, FLOP for each array of an
+# update, seconds for each member, bytes a second of what another thread has written, what makes a team worth it, and the rows below
+# which a thread is not faster.
+PRODUCTS, UPDATE_FLOPS, MEMBER, SHARED_BANDWIDTH, BETTER, FEW_ROWS = 0.85, 12, 0.4e-6, 25e9, 0.95, 4
 WITHIN = 0.2
 
 Terms = dict[str, float]
@@ -64,9 +66,24 @@ def _layers(workload: Workload) -> list[tuple[int, int]]:
     return list(zip(workload.widths, workload.widths[1:], strict=False))
 
 
-def chosen_threads(workload: Workload, most: int) -> int:
+def chosen_threads(workload: Workload, most: int, rates: Rates) -> int:
     """Return how many of `most` threads the plan gives a step."""
-    return max(1, min(most, int(workload.flops / FLOPS_PER_THREAD)))
+    moments = 2 if workload.optimizer == "adam" else 0
+    rate = PRODUCTS * rates.flops()
+    gradients = 2 * workload.batch * workload.parameters
+    rows_alone = (workload.flops - gradients) / workload.batch / rate
+    tiles = (gradients + UPDATE_FLOPS * (2 + moments) * workload.parameters) / rate
+    copies = sum(n_in * n_out for n_in, n_out in _layers(workload)[1:])
+    batch = workload.batch * sum(n_in + n_out for n_in, n_out in _layers(workload))
+    # Of a batch of one row, only one thread reads the parameters.
+    shared = 4 * ((workload.parameters + copies) / (3 if workload.batch == 1 else 1) + batch) / SHARED_BANDWIDTH
+
+    def seconds(threads: int) -> float:
+        rows = max(math.ceil(workload.batch / threads), FEW_ROWS) * rows_alone
+        return rows + tiles / threads + (threads * MEMBER if threads > 1 else 0) + shared * (threads - 1) / threads
+
+    best = min(range(1, most + 1), key=seconds)
+    return best if seconds(best) < BETTER * seconds(1) else 1
 
 
 def time_terms(workload: Workload, threads: int, rates: Rates) -> Terms:

@@ -40,7 +40,9 @@ def analyse(store: Store, lines: Mapping[str, Sequence[Workload]], threads: Sequ
     """Read the points, fit the constants to all of them, and predict each."""
     rates = model.Rates(store.machine["peaks"])
     curves = {
-        (name, count): [p for w in line if (p := _point(store, w, count))] for name, line in lines.items() for count in threads
+        (name, count): [p for w in line if (p := _point(store, w, count, rates))]
+        for name, line in lines.items()
+        for count in threads
     }
     everything = list({(p.workload, p.threads): p for curve in curves.values() for p in curve}.values())
     time_constants = model.fit(
@@ -58,11 +60,11 @@ def analyse(store: Store, lines: Mapping[str, Sequence[Workload]], threads: Sequ
     return Result({name: [predicted(p) for p in curve] for name, curve in curves.items()}, time_constants, memory_constants, rates)
 
 
-def _point(store: Store, workload: Workload, threads: int) -> Point | None:
+def _point(store: Store, workload: Workload, threads: int, rates: model.Rates) -> Point | None:
     samples = [s for s in store.samples(key_of(workload, threads, OWN)) if "us_per_step" in s]
     if not samples:
         return None
-    used = samples[0].get("threads_used") or model.chosen_threads(workload, threads)
+    used = samples[0].get("threads_used") or model.chosen_threads(workload, threads, rates)
     memory = [float(s["peak_bytes"]) for s in samples if "peak_bytes" in s]
     time = Summary.of([s["us_per_step"] for s in samples]).scaled(1e-6)
     return Point(workload, threads, used, time, Summary.of(memory) if memory else None)
@@ -108,15 +110,15 @@ def _prediction(result: Result) -> str:
         alone = model.predict(result.time_constants, model.time_terms(workload, 1, result.rates))
         cells = []
         for cores in CORES:
-            used = model.chosen_threads(workload, cores)
+            used = model.chosen_threads(workload, cores, result.rates)
             time = model.predict(result.time_constants, model.time_terms(workload, used, result.rates))
             cells.append(f"{digits(time * 1e6)} ({used}, {alone / time:.1f})")
         rows.append([f"{workload.name}: {workload}", digits(alone * 1e6), *cells])
     note = (
         "**This is a prediction; nothing in this table was measured.** It is the model with this machine's constants, for machines that "
         "have more cores of the same kind: each core keeps the peak, the caches and the share of memory bandwidth that it has here while "
-        "all CPUs work, a barrier grows in proportion to its threads, and the plan takes a thread for each 300 kFLOP. A machine of several "
-        "sockets, or of less bandwidth for each core, is slower than this where the parameters do not fit its caches."
+        "all CPUs work, a barrier grows in proportion to its threads, and the plan takes the threads that its own estimate says. A machine "
+        "of several sockets, or of less bandwidth for each core, is slower than this where the parameters do not fit its caches."
     )
     return note + "\n\n" + markdown(header, rows)
 

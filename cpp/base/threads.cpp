@@ -17,7 +17,6 @@ namespace chainrule {
 namespace {
 
 constexpr int kMostThreads = 1024;
-constexpr double kFlopsPerThread = 300e3;
 std::atomic<int> g_chosen{0};
 std::atomic<int> g_override{0};
 
@@ -113,6 +112,20 @@ int ThreadLimits::least() const noexcept {
   return std::max(count, 1);
 }
 
+std::string ThreadLimits::explain() const {
+  std::string out;
+  const auto add = [&](const char* name, int limit, const char* none) {
+    out += text(out.empty() ? "" : ", ", name, ' ');
+    out += limit == 0 ? none : text(limit, limit == least() ? " (the least)" : "");
+  };
+  add("affinity mask", affinity, "unknown");
+  add("cgroup quota", cgroup, "none");
+  add("OpenMP (OMP_NUM_THREADS)", openmp, "unknown");
+  add("CHAINRULE_NUM_THREADS", environment, "not set");
+  add("set_num_threads", chosen, "not called");
+  return out;
+}
+
 ThreadLimits thread_limits() {
   ThreadLimits limits;
   limits.affinity = affinity_count();
@@ -127,14 +140,7 @@ ThreadLimits thread_limits() {
 
 int max_threads() { return thread_limits().least(); }
 
-int threads_for(double flops) {
-  const int forced = g_override.load(std::memory_order_relaxed);
-  if (forced > 0) return forced;
-  if (flops < 2 * kFlopsPerThread) return 1;  // spares the look at the limits
-  return static_cast<int>(std::clamp(flops / kFlopsPerThread, 1.0, static_cast<double>(max_threads())));
-}
-
-bool threads_overridden() noexcept { return g_override.load(std::memory_order_relaxed) > 0; }
+int forced_threads() noexcept { return g_override.load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) { g_chosen.store(checked_count("set_num_threads", count), std::memory_order_relaxed); }
 

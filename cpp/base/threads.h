@@ -12,19 +12,19 @@ struct ThreadLimits {
   int environment = 0;  // CHAINRULE_NUM_THREADS; 0 where it is not set
   int chosen = 0;       // set_num_threads; 0 where it was not called
   [[nodiscard]] int least() const noexcept;
+  /// Each limit in words, with a mark at those that are the least.
+  [[nodiscard]] std::string explain() const;
 };
 
 /// The limits in force now, for the calling thread.
 [[nodiscard]] ThreadLimits thread_limits();
 /// What a parallel region may use now.
 [[nodiscard]] int max_threads();
-/// The number of threads for work of this size: a second one pays from 150 to 300 kFLOP on (Zen 3, 2 cores; a barrier costs 70 to
-/// 100 ns and the start of a region 700 ns), up to max_threads.
-[[nodiscard]] int threads_for(double flops);
 /// Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests of other team sizes than this
 /// machine's.
 void override_threads(int count);
-[[nodiscard]] bool threads_overridden() noexcept;
+/// That count; 0 where there is none.
+[[nodiscard]] int forced_threads() noexcept;
 /// 0 takes the choice back; std::invalid_argument below 0 or above 1024.
 void set_num_threads(int count);
 /// The CPU quota, rounded up, of the cgroup tree mounted at `root` for the process whose /proc/self/cgroup is `membership`;

@@ -35,6 +35,8 @@ namespace kernel {
 
 const Tables& tables() {
   static constexpr Tables kTables = {"reference",
+                                     0,
+                                     false,
                                      {
 #define CHAINRULE_KERNEL(name, Args) kernel::name<float>,
 #include "kernels/kernels.inc"

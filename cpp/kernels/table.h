@@ -15,8 +15,16 @@ struct KernelTable {
 
 struct Tables {
   const char* isa;
+  std::size_t vector_bytes;  // 0: plain loops
+  bool fused;                // fma is an instruction, else it is emulated
   KernelTable<float> f32;
   KernelTable<double> f64;
+
+  /// Elements that one instruction works on.
+  template <class T>
+  [[nodiscard]] std::size_t lanes() const noexcept {
+    return vector_bytes == 0 ? 1 : vector_bytes / sizeof(T);
+  }
 
   template <class T>
   [[nodiscard]] const KernelTable<T>& of() const noexcept {

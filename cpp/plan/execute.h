@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/team.h"
@@ -58,6 +59,8 @@ enum class Schedule : std::uint8_t { rows, columns };
 [[nodiscard]] const char* name_of(Schedule schedule) noexcept;
 /// The faster one for a batch of this much work.
 [[nodiscard]] Schedule choose_schedule(double flops, int threads) noexcept;
+/// Why that one, with the figures that were compared.
+[[nodiscard]] std::string why_schedule(double flops, int threads);
 /// The given one from now on, whatever the work; none takes it back. For tests.
 void override_schedule(std::optional<Schedule> schedule) noexcept;
 

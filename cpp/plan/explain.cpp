@@ -1,10 +1,54 @@
+#include "plan/explain.h"
+
+#include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
-#include "plan/execute.h"
-#include "plan/program.h"
+#include "base/digits.h"
 
 namespace chainrule::plan {
+namespace {
+
+std::string microseconds(double seconds) { return digits(seconds * 1e6) + " us"; }
+
+template <class T>
+void add_memory(std::ostringstream& out, const Program<T>& program) {
+  out << "memory: " << digits(static_cast<double>(program.workspace * sizeof(T)), "B") << " for the values of up to "
+      << program.capacity << " rows\n";
+}
+
+template <class T>
+void add_row_steps(std::ostringstream& out, const Program<T>& program) {
+  for (const RowStep<T>& step : program.steps) {
+    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' ' << step.a.columns
+        << " -> " << step.out.columns << '\n';
+  }
+}
+
+/// Why the estimate gives so many threads.
+std::string reason(int threads, int most) {
+  if (forced_threads() > 0) return "forced, whatever the work";
+  if (threads == most) return most == 1 ? "the limits allow no more" : "all that the limits allow";
+  return threads == 1 ? "a second one would cost more than it saves" : "more would wait longer than they save";
+}
+
+void add_team(std::ostringstream& out, const Step& step) {
+  const int most = max_threads();
+  const int planned = choose_threads(step.cost);
+  out << "threads: " << planned << " of at most " << most << ", " << reason(planned, most) << '\n'
+      << "  estimate of a step: " << microseconds(step.cost.seconds(1)) << " with 1 thread";
+  // What a second one would do is said even where there is none.
+  const int others = std::max(planned, 2);
+  out << ", " << microseconds(step.cost.seconds(others)) << " with " << others << ": " << microseconds(step.cost.waiting(others))
+      << " of it waiting, " << microseconds(step.cost.reading(others)) << " reading what another has written ("
+      << digits(step.cost.work().shared_bytes, "B") << ")\n"
+      << "  a second thread pays from " << digits(step.cost.pays_from(), "FLOP") << " a step on, "
+      << digits(step.cost.pays_from() / 2, "FLOP") << " for each\n";
+  if (!step.measured.empty()) out << "  measured by the last fit: " << step.measured << '\n';
+}
+
+}  // namespace
 
 template <class T>
 double Program<T>::row_flops() const noexcept {
@@ -23,16 +67,42 @@ double Program<T>::gradient_flops() const noexcept {
 }
 
 template <class T>
-std::string explain(const Program<T>& program, const Parameters<T>& store) {
+std::string explain_machine(const Program<T>& program) {
   std::ostringstream out;
-  out << "plan for up to " << program.capacity << " rows, workspace " << program.workspace * sizeof(T) / 1024 << " KiB, "
-      << static_cast<std::int64_t>(program.row_flops() + program.gradient_flops()) << " FLOP a row\n"
-      << "row phase (each thread takes a block of rows through all steps, without waiting):\n";
-  for (const RowStep<T>& step : program.steps) {
-    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' ' << step.a.columns
-        << " -> " << step.out.columns << '\n';
-  }
-  if (program.gradients.empty()) return out.str();
+  const kernels::Tables& tables = *program.tables;
+  out << "instruction set: " << tables.isa << ", " << tables.lanes<T>() << " lanes of " << name_of(kDType<T>)
+      << (tables.fused ? "" : ", fma emulated") << ", about " << digits(rate_of<T>(tables), "FLOP/s") << " a thread\n"
+      << "limits of threads: " << thread_limits().explain() << '\n';
+  return out.str();
+}
+
+template <class T>
+std::string explain(const Program<T>& program) {
+  std::ostringstream out;
+  const double pays_from = TeamCost(work_of(program, program.capacity), Occasion::call).pays_from();
+  const double rows = std::ceil(pays_from / std::max(program.row_flops(), 1.0));
+  out << "prediction in blocks of up to " << program.capacity << " rows: " << digits(program.row_flops(), "FLOP") << " a row\n"
+      << "threads: by the rows of a call; a second one pays from " << digits(pays_from, "FLOP") << " ("
+      << digits(std::max(rows, 2.0 * kFewRows)) << " rows) on\n";
+  add_memory(out, program);
+  out << "row phase (each thread takes its rows through all steps, without waiting):\n";
+  add_row_steps(out, program);
+  return out.str();
+}
+
+template <class T>
+std::string explain(const Program<T>& program, const Parameters<T>& store, const Step& step) {
+  std::ostringstream out;
+  out << "training with " << step.batch << ": " << digits(step.cost.work().flops(), "FLOP")
+      << " a step, and updates that take as long as " << digits(step.cost.work().update_flops, "FLOP") << '\n';
+  add_team(out, step);
+  const Schedule schedule = choose_schedule(step.cost.work().flops(), step.threads);
+  out << "schedule: " << name_of(schedule) << ", " << why_schedule(step.cost.work().flops(), step.threads) << '\n';
+  add_memory(out, program);
+  out << (schedule == Schedule::rows
+              ? "row phase (each thread takes its rows through all steps, without waiting):\n"
+              : "row phase (each thread takes its columns of a step; a barrier where one reads another's):\n");
+  add_row_steps(out, program);
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";
   for (const GradientTask& task : program.gradients) {
     const Parameter<T>& parameter = store[task.parameter];
@@ -46,7 +116,11 @@ std::string explain(const Program<T>& program, const Parameters<T>& store) {
 
 template struct Program<float>;
 template struct Program<double>;
-template std::string explain(const Program<float>&, const Parameters<float>&);
-template std::string explain(const Program<double>&, const Parameters<double>&);
+template std::string explain_machine(const Program<float>&);
+template std::string explain_machine(const Program<double>&);
+template std::string explain(const Program<float>&);
+template std::string explain(const Program<double>&);
+template std::string explain(const Program<float>&, const Parameters<float>&, const Step&);
+template std::string explain(const Program<double>&, const Parameters<double>&, const Step&);
 
 }  // namespace chainrule::plan

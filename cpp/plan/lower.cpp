@@ -84,9 +84,10 @@ template <class T>
 class Lowering {
  public:
   Lowering(const Graph& graph, const Request& request, Parameters<T>& store, std::size_t capacity)
-      : graph_(graph), request_(request), store_(store), table_(kernels::active_tables().of<T>()) {
+      : graph_(graph), request_(request), store_(store), tables_(kernels::active_tables()), table_(tables_.of<T>()) {
     program_.capacity = capacity;
     program_.stride = kernels::panel_stride<T>(capacity);
+    program_.tables = &tables_;
     program_.table = &table_;
   }
 
@@ -357,6 +358,7 @@ class Lowering {
   const Graph& graph_;
   const Request& request_;
   Parameters<T>& store_;
+  const kernels::Tables& tables_;
   const KernelTable<T>& table_;
   Program<T> program_;
   MemoryPlan<T> memory_;

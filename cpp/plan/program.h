@@ -73,7 +73,8 @@ struct Program {
   Slot target;  // values; no columns where the loss takes labels or there is none
   std::vector<RowStep<T>> steps;
   std::vector<GradientTask> gradients;
-  const kernels::KernelTable<T>* table = nullptr;
+  const kernels::Tables* tables = nullptr;
+  const kernels::KernelTable<T>* table = nullptr;  // of these
 
   /// Floating-point operations for each row of a batch, in the row phase and in the gradients.
   [[nodiscard]] double row_flops() const noexcept;
@@ -97,9 +98,5 @@ struct Request {
 template <class T>
 [[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store,
                                       std::size_t capacity);
-
-/// The plan in words: every step with its layer, shapes and work, the memory, and why.
-template <class T>
-[[nodiscard]] std::string explain(const Program<T>& program, const Parameters<T>& store);
 
 }  // namespace chainrule::plan

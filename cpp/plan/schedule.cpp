@@ -1,5 +1,7 @@
 #include <atomic>
 
+#include "base/digits.h"
+#include "base/error.h"
 #include "plan/execute.h"
 
 namespace chainrule::plan {
@@ -21,6 +23,14 @@ Schedule choose_schedule(double flops, int threads) noexcept {
   const int forced = g_override.load(std::memory_order_relaxed);
   if (forced != kNotOverridden) return static_cast<Schedule>(forced);
   return threads > 1 && flops >= kColumnsFromFlops && flops < kColumnsToFlops ? Schedule::columns : Schedule::rows;
+}
+
+std::string why_schedule(double flops, int threads) {
+  if (g_override.load(std::memory_order_relaxed) != kNotOverridden) return "forced, whatever the work";
+  if (threads == 1) return "one thread has nothing to share out";
+  const char* where = flops < kColumnsFromFlops ? "less than" : flops < kColumnsToFlops ? "within" : "more than";
+  return text(digits(flops, "FLOP"), " a step is ", where, " the ", digits(kColumnsFromFlops, "FLOP"), " to ",
+              digits(kColumnsToFlops, "FLOP"), " for which columns are faster");
 }
 
 void override_schedule(std::optional<Schedule> schedule) noexcept {

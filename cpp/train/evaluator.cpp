@@ -6,6 +6,11 @@
 #include "graph/operation.h"
 
 namespace chainrule::train {
+namespace {
+
+std::size_t block_count(const Dataset& data) noexcept { return (data.x.rows + kEvaluationRows - 1) / kEvaluationRows; }
+
+}  // namespace
 
 template <class T>
 void Sums::add(const BatchRows<T>& batch, std::size_t count) {
@@ -67,7 +72,7 @@ void Evaluator<T>::prepare(const Dataset& data, int threads) {
   while (workers_.size() < static_cast<std::size_t>(threads)) {
     workers_.push_back({Buffer<T>(program_.workspace), BatchRows<T>(kEvaluationRows, metrics_, threshold_)});
   }
-  const std::size_t blocks = (data.x.rows + kEvaluationRows - 1) / kEvaluationRows;
+  const std::size_t blocks = block_count(data);
   blocks_.resize(blocks);
   valid_.resize(blocks);
 }
@@ -105,8 +110,10 @@ Averages Evaluator<T>::result() const {
 }
 
 template <class T>
-double Evaluator<T>::flops(const Dataset& data) const noexcept {
-  return program_.row_flops() * static_cast<double>(data.x.rows);
+plan::TeamCost Evaluator<T>::cost(const Dataset& data) const noexcept {
+  plan::Work work = plan::work_of(program_, data.x.rows);
+  work.grain = kEvaluationRows;
+  return {work, plan::Occasion::call};
 }
 
 template void Sums::add(const BatchRows<float>&, std::size_t);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "plan/team_cost.h"
 #include "train/data.h"
 #include "train/network.h"
 
@@ -44,7 +45,8 @@ class Evaluator {
   void run(const Dataset& data, int thread, int threads);
   /// The means, once all threads have run. std::invalid_argument where a label was out of range.
   [[nodiscard]] Averages result() const;
-  [[nodiscard]] double flops(const Dataset& data) const noexcept;
+  /// What a team needs that is woken for this.
+  [[nodiscard]] plan::TeamCost cost(const Dataset& data) const noexcept;
 
  private:
   struct Worker {

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "plan/explain.h"
 
 namespace chainrule::train {
 template <class T>
@@ -76,7 +76,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
     throw std::invalid_argument(text("predict: expected ", features(), " features, got shape (", x.rows, ", ", x.columns, ")"));
   }
   const std::shared_lock lock(mutex_);
-  const int threads = threads_for(program_.row_flops() * static_cast<double>(x.rows));
+  const int threads = plan::choose_threads({plan::work_of(program_, x.rows), plan::Occasion::call});
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
@@ -104,7 +104,7 @@ void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
 template <class T>
 std::string NetworkOf<T>::explain() {
   const std::shared_lock lock(mutex_);
-  return plan::explain(program_, parameters_);
+  return plan::explain_machine(program_) + "\n" + plan::explain(program_);
 }
 
 template class NetworkOf<float>;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/digits.h"
+
 namespace chainrule::train {
 namespace {
 
@@ -75,7 +77,7 @@ std::string Pace::explain() const {
   bool any = false;
   for (const Team& team : teams_) {
     if (team.step == 0) continue;
-    out << (any ? ", " : "") << "with " << team.threads << ": " << team.step * 1e6 << " us a step";
+    out << (any ? ", " : "") << "with " << team.threads << ": " << digits(team.step * 1e6) << " us a step";
     any = true;
   }
   out << (any ? ")" : "nothing measured yet)");

@@ -19,6 +19,8 @@ class Pace {
   [[nodiscard]] int planned() const noexcept { return teams_.front().threads; }
   /// The threads of the next stretch.
   [[nodiscard]] int threads() const noexcept { return teams_[probing_ ? probe_ : current_].threads; }
+  /// Those that are kept unless a probe finds better.
+  [[nodiscard]] int kept() const noexcept { return teams_[current_].threads; }
   /// The seconds after which `report` is due; infinity where there is nothing to choose.
   [[nodiscard]] double stretch() const noexcept;
   /// What the team did since the last report: `steps` steps in `seconds`, as long as a stretch or shorter.

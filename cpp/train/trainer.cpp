@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/fp_environment.h"
-#include "base/threads.h"
 #include "graph/differentiate.h"
+#include "plan/explain.h"
 #include "train/pace.h"
 #include "train/run.h"
 #include "train/shuffle.h"
@@ -64,10 +64,12 @@ class TrainerOf final : public Trainer {
 
   [[nodiscard]] std::string explain() override {
     const std::shared_lock lock(network_.mutex());
-    const int threads = threads_for(step_flops(program_.capacity));
-    return text(plan::explain(program_, network_.parameters()), "threads: planned ", threads, " of at most ", max_threads(), ", ",
-                pace_.explain(), " (", static_cast<std::int64_t>(step_flops(program_.capacity) / 1e3), " kFLOP a step of ",
-                program_.capacity, " rows)\n");
+    const std::size_t rows = fitted_rows_ != 0 ? fitted_rows_ : program_.capacity;
+    const plan::TeamCost team = cost(rows, fitted_rows_ != 0 ? plan::Occasion::run : plan::Occasion::call);
+    const int planned = plan::choose_threads(team);
+    return plan::explain(program_, network_.parameters(),
+                         {team, text(fitted_rows_ != 0 ? "the last fit's batches of " : "single batches of up to ", rows, " rows"),
+                          pace_.planned() > 1 ? pace_.explain() : "", pace_.planned() == planned ? pace_.kept() : planned});
   }
 
   void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) override {
@@ -76,7 +78,7 @@ class TrainerOf final : public Trainer {
     if (validation) check(*validation);
     if (batch_size == 0) throw std::invalid_argument("fit: expected a batch size of 1 or more, got 0");
     const std::unique_lock lock(network_.mutex());
-    batch_size_ = std::min(batch_size, data.x.rows);
+    batch_size_ = fitted_rows_ = std::min(batch_size, data.x.rows);
     if (program_.capacity != batch_size_) plan_for(batch_size_);
     data_ = data;
     validation_ = validation;
@@ -101,12 +103,14 @@ class TrainerOf final : public Trainer {
     const std::unique_lock lock(network_.mutex());
     if (epoch_ >= limits.epoch) return RunStatus::epoch;
     const Clock::time_point started = Clock::now();
-    const int planned = threads_for(step_flops(batch_size_));
+    const plan::TeamCost team = cost(batch_size_, plan::Occasion::run);
+    const int planned = plan::choose_threads(team);
+    const bool forced = forced_threads() > 0;
     if (pace_.planned() != planned) pace_ = Pace(planned);
     for (;;) {
-      Run run(limits, stop, started, threads_overridden() ? planned : pace_.threads());
-      if (!threads_overridden()) run.stretch = pace_.stretch();
-      run.schedule = plan::choose_schedule(step_flops(batch_size_), run.threads);
+      Run run(limits, stop, started, forced ? planned : pace_.threads());
+      if (!forced) run.stretch = pace_.stretch();
+      run.schedule = plan::choose_schedule(team.work().flops(), run.threads);
       shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
       if (validation_) evaluator_.prepare(*validation_, run.threads);
       run_team(run.threads, [&](int thread) { train(run, thread); });
@@ -121,8 +125,9 @@ class TrainerOf final : public Trainer {
     check(batch);
     const std::unique_lock lock(network_.mutex());
     if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
-    Run run({}, {}, Clock::now(), threads_for(step_flops(batch.x.rows)));
-    run.schedule = plan::choose_schedule(step_flops(batch.x.rows), run.threads);
+    const plan::TeamCost team = cost(batch.x.rows, plan::Occasion::call);
+    Run run({}, {}, Clock::now(), plan::choose_threads(team));
+    run.schedule = plan::choose_schedule(team.work().flops(), run.threads);
     shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
     Sums sums;
     run_team(run.threads, [&](int thread) {
@@ -138,15 +143,15 @@ class TrainerOf final : public Trainer {
     const Busy busy(busy_);
     check(data);
     const std::shared_lock lock(network_.mutex());
-    const int threads = threads_for(evaluator_.flops(data));
+    const int threads = plan::choose_threads(evaluator_.cost(data));
     evaluator_.prepare(data, threads);
     run_team(threads, [&](int thread) { evaluator_.run(data, thread, threads); });
     return evaluator_.result();
   }
 
  private:
-  [[nodiscard]] double step_flops(std::size_t rows) const noexcept {
-    return (program_.row_flops() + program_.gradient_flops()) * static_cast<double>(rows);
+  [[nodiscard]] plan::TeamCost cost(std::size_t rows, plan::Occasion occasion) {
+    return {plan::work_of(program_, rows, network_.parameters(), optimizer_.update()), occasion};
   }
 
   void plan_for(std::size_t rows) {
@@ -368,6 +373,7 @@ class TrainerOf final : public Trainer {
   Dataset data_;
   std::optional<Dataset> validation_;
   std::size_t batch_size_ = 0;
+  std::size_t fitted_rows_ = 0;      // batch_size_ when last bound
   std::vector<std::int64_t> order_;  // empty: rows in their own order
   bool ordered_ = false;             // order_ is that of the epoch under way
 

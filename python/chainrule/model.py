@@ -297,7 +297,16 @@ class Sequential(Stack):
         return trainer.evaluate(rows, y_checked.values, weight, self._scale)
 
     def explain_plan(self) -> str:
-        """Return, in words, how predictions, and after a training its steps, are computed.
+        """Return, in words, how predictions, and after a training its steps, are computed, and why so.
+
+        The instruction set with its lanes; each limit of threads; then for predictions, and for batches as the last fit had
+        them, how many threads (and what the estimate says of one and of more, and what the fit measured), by rows or by columns,
+        and every step. The estimate decides nothing but the time that a step takes.
+
+        Returns
+        -------
+        str
+            Several lines, for people: their words may change.
 
         Raises
         ------

@@ -21,7 +21,7 @@ def set_num_threads(count: int) -> None:
     Notes
     -----
     The least limit holds: this one, the CPUs in the affinity mask, the cgroup's quota, ``OMP_NUM_THREADS``,
-    ``CHAINRULE_NUM_THREADS``. Small work uses fewer.
+    ``CHAINRULE_NUM_THREADS``. Small work uses fewer; ``explain_plan`` says how many and why.
 
     Examples
     --------

@@ -146,10 +146,17 @@ void test_limits() {
   limits.openmp = 1;
   CHECK(limits.least() == 1);
   CHECK_THROWS(set_num_threads(-1), std::invalid_argument);
-  CHECK(threads_for(0) == 1);
+  CHECK(forced_threads() == 0);
   override_threads(5);
-  CHECK(threads_for(0) == 5);
+  CHECK(forced_threads() == 5);
   override_threads(0);
+  CHECK_THROWS(override_threads(-1), std::invalid_argument);
+  CHECK(ThreadLimits({8, 2, 4, 2, 0}).explain() ==
+        "affinity mask 8, cgroup quota 2 (the least), OpenMP (OMP_NUM_THREADS) 4, CHAINRULE_NUM_THREADS 2 (the least), "
+        "set_num_threads not called");
+  CHECK(ThreadLimits({1, 0, 4, 0, 3}).explain() ==
+        "affinity mask 1 (the least), cgroup quota none, OpenMP (OMP_NUM_THREADS) 4, CHAINRULE_NUM_THREADS not set, "
+        "set_num_threads 3");
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
-// Every kernel of kernels.inc, with every table that this machine runs, gives the bits of the reference: all sizes around the
-// widths of vectors and panels, special values, outputs that are inputs where the contract allows it, NaN in every lane that must
-// not count, and not one element written beside the result.
+// Every kernel that is neither a product nor an update gives the bits of the reference: all sizes around the widths of vectors and
+// panels, special values, outputs that are inputs where the contract allows it, NaN in every lane that must not count, and not one
+// element written beside the result.
 #include <string>
 #include <vector>
 
-#include "all_tables.h"
-#include "check.h"
-#include "kernel_data.h"
+#include "kernel_pairs.h"
 
 namespace {
 
@@ -14,19 +12,11 @@ using namespace chainrule;
 using namespace chainrule::kernels;
 using namespace chainrule::test;
 
-/// One kernel of one instruction set beside the reference.
-template <class Args>
-struct Pair {
-  std::string name;
-  void (*kernel)(const Args&);
-  void (*reference)(const Args&);
-};
-
 const std::size_t kLengths[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100};
 const std::size_t kColumns[] = {1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 31, 33, 100};
 
 template <class T>
-void test(const Pair<UnaryArgs<T>>& f) {
+void compare(const Pair<UnaryArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (const std::size_t n : kLengths) {
       for (const T alpha : {T{1}, T(0.01), T(-1.5)}) {
@@ -47,7 +37,7 @@ void test(const Pair<UnaryArgs<T>>& f) {
 }
 
 template <class T>
-void test(const Pair<UnaryBackwardArgs<T>>& f) {
+void compare(const Pair<UnaryBackwardArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (const std::size_t n : kLengths) {
       const T alpha = n % 2 == 0 ? T{1} : T(0.2);
@@ -73,7 +63,7 @@ void test(const Pair<UnaryBackwardArgs<T>>& f) {
 }
 
 template <class T>
-void test(const Pair<BinaryArgs<T>>& f) {
+void compare(const Pair<BinaryArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (const std::size_t n : kLengths) {
       const auto a = Array<T>::random(n + 1, values);
@@ -96,7 +86,7 @@ void test(const Pair<BinaryArgs<T>>& f) {
 }
 
 template <class T>
-void test(const Pair<RowArgs<T>>& f) {
+void compare(const Pair<RowArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (std::size_t rows = 0; rows <= 9; ++rows) {
       for (const std::size_t columns : kColumns) {
@@ -117,7 +107,7 @@ void test(const Pair<RowArgs<T>>& f) {
 }
 
 template <class T>
-void test(const Pair<RowBackwardArgs<T>>& f) {
+void compare(const Pair<RowBackwardArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (std::size_t rows = 0; rows <= 9; ++rows) {
       for (const std::size_t columns : kColumns) {
@@ -151,7 +141,7 @@ LossTraits traits_of(const std::string& kernel) {
 }
 
 template <class T>
-void test_loss(const Pair<LossArgs<T>>& f, std::size_t rows, std::size_t columns, bool labels, T alpha, Values values) {
+void compare_loss(const Pair<LossArgs<T>>& f, std::size_t rows, std::size_t columns, bool labels, T alpha, Values values) {
   const auto p = Matrix<T>::random(rows, columns, values);
   auto t = Matrix<T>::random(rows, columns, values);
   if (rows % 2 == 0) t = p;  // d = 0 everywhere
@@ -197,15 +187,15 @@ void test_loss(const Pair<LossArgs<T>>& f, std::size_t rows, std::size_t columns
 }
 
 template <class T>
-void test(const Pair<LossArgs<T>>& f) {
+void compare(const Pair<LossArgs<T>>& f) {
   const LossTraits traits = traits_of(f.name);
   CHECK_THAT(traits.labels || traits.values, f.name);
   for (const Values values : {Values::ordinary, Values::special}) {
     for (const std::size_t rows : {0, 1, 2, 3, 5, 8, 9, 17, 33}) {
       for (const std::size_t columns : kColumns) {
         for (const T alpha : {T{0}, T(0.1), T{1}}) {
-          if (traits.labels) test_loss(f, rows, columns, true, alpha, values);
-          if (traits.values) test_loss(f, rows, columns, false, alpha, values);
+          if (traits.labels) compare_loss(f, rows, columns, true, alpha, values);
+          if (traits.values) compare_loss(f, rows, columns, false, alpha, values);
         }
       }
     }
@@ -213,7 +203,7 @@ void test(const Pair<LossArgs<T>>& f) {
 }
 
 template <class T>
-void test(const Pair<AccuracyArgs<T>>& f) {
+void compare(const Pair<AccuracyArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (std::size_t rows = 0; rows <= 9; ++rows) {
       for (const std::size_t columns : kColumns) {
@@ -238,63 +228,8 @@ void test(const Pair<AccuracyArgs<T>>& f) {
   }
 }
 
-template <class T>
-void test(const Pair<UpdateArgs<T>>& f) {
-  for (const Values values : {Values::ordinary, Values::special}) {
-    for (const std::size_t panels : {0, 1, 2, 3, 7}) {
-      for (const bool plain : {false, true}) {
-        const std::size_t n = panels * kPanelWidth<T>;
-        const UpdateScalars<T> scalars = {
-            T(0.01), plain ? T{0} : T(0.3), plain ? T{1} : T(0.97), T(0.9), T(0.9), T(0.1), T(0.999), T(0.001), T(1e-8), T(3.1)};
-        const auto g = Array<T>::random(n, values);
-        Array<T> w = Array<T>::random(n, values);
-        Array<T> first = Array<T>::random(n, values);
-        Array<T> second = Array<T>::random(n, values);
-        for (std::size_t i = 0; i < n; i += 3) {
-          first.data()[i] *= std::numeric_limits<T>::min();  // decays into subnormals, which must become 0
-          second.data()[i] *= std::numeric_limits<T>::min();
-        }
-        Array<T> expected_w = w;
-        Array<T> expected_first = first;
-        Array<T> expected_second = second;
-        for (int step = 0; step < 3; ++step) {
-          f.kernel({w.data(), first.data(), second.data(), g.data(), n, &scalars});
-          f.reference({expected_w.data(), expected_first.data(), expected_second.data(), g.data(), n, &scalars});
-        }
-        CHECK_THAT(w == expected_w && first == expected_first && second == expected_second, f.name << " n " << n);
-      }
-    }
-  }
-}
-
-template <class T>
-void test(const Pair<OuterUpdateArgs<T>>& f) {
-  const UpdateScalars<T> scalars = {T(0.01), T(0.3), T(0.97), T(0.9), T(0.9), T(0.1), T(0.999), T(0.001), T(1e-8), T(3.1)};
-  for (const Values values : {Values::ordinary, Values::special}) {
-    for (const std::size_t rows : {0, 1, 2, 15, 16, 17, 33}) {
-      for (const std::size_t columns : {1, 8, 16, 17, 40}) {
-        const auto x = Matrix<T>::random(1, rows + 1, values);
-        const auto dz = Matrix<T>::random(1, columns, values);
-        auto w = Matrix<T>::random(rows, columns, values);
-        auto first = Matrix<T>::random(rows, columns, values);
-        auto second = Matrix<T>::random(rows, columns, values);
-        auto expected_w = w;
-        auto expected_first = first;
-        auto expected_second = second;
-        const auto run = [&](void (*kernel)(const OuterUpdateArgs<T>&), Matrix<T>& to, Matrix<T>& m, Matrix<T>& v) {
-          kernel({to.panels(), m.panels().data, v.panels().data, x.view(), dz.view(), rows, panel_count<T>(columns), &scalars});
-        };
-        run(f.kernel, w, first, second);
-        run(f.reference, expected_w, expected_first, expected_second);
-        CHECK_THAT(w == expected_w && first == expected_first && second == expected_second,
-                   f.name << ' ' << rows << " x " << columns);
-      }
-    }
-  }
-}
-
 template <class T, class S>
-void test_gather(const Pair<GatherArgs<T>>& f, Source type) {
+void compare_gather(const Pair<GatherArgs<T>>& f, Source type) {
   constexpr std::size_t kSourceRows = 12;
   const auto size = static_cast<std::ptrdiff_t>(sizeof(S));
   for (const std::size_t rows : {0, 1, 3, 9}) {
@@ -335,14 +270,14 @@ void test_gather(const Pair<GatherArgs<T>>& f, Source type) {
 }
 
 template <class T>
-void test(const Pair<GatherArgs<T>>& f) {
-#define CHAINRULE_SOURCE(name, type) test_gather<T, type>(f, Source::name);
+void compare(const Pair<GatherArgs<T>>& f) {
+#define CHAINRULE_SOURCE(name, type) compare_gather<T, type>(f, Source::name);
 #include "kernels/sources.inc"
 #undef CHAINRULE_SOURCE
 }
 
 template <class T>
-void test(const Pair<DropoutArgs<T>>& f) {
+void compare(const Pair<DropoutArgs<T>>& f) {
   for (const std::size_t rows : {0, 1, 2, 5, 40}) {
     for (const std::size_t columns : kColumns) {
       for (const std::size_t first_row : {std::size_t{0}, std::size_t{3}, std::size_t{1} << 41U}) {
@@ -362,123 +297,8 @@ void test(const Pair<DropoutArgs<T>>& f) {
   }
 }
 
-template <class T>
-void test_gemm(const Pair<GemmArgs<T>>& f, std::size_t rows, std::size_t depth, std::size_t columns, Values values) {
-  // A block of rows and panels inside larger matrices: the rest must stay as it is.
-  const std::size_t first_row = rows % 3;
-  const std::size_t first_panel = depth % 2;
-  const std::size_t all_columns = columns + first_panel * kPanelWidth<T> + 5;
-  const std::size_t panels = panel_count<T>(columns);
-  const auto a = Matrix<T>::random(rows + first_row + 2, depth, values);
-  const auto b = Matrix<T>::random(depth, all_columns, values);
-  const auto bias = Matrix<T>::random(1, all_columns, values);
-  const auto saved = Matrix<T>::random(rows + first_row + 2, all_columns, values);
-  for (const Epilogue epilogue : {Epilogue::none, Epilogue::relu, Epilogue::relu_backward}) {
-    for (const bool with_bias : {false, true}) {
-      const auto run = [&](void (*kernel)(const GemmArgs<T>&), Matrix<T>& c, const Matrix<T>& from) {
-        kernel({a.view().from_row(first_row), b.view().from_panel(first_panel),
-                c.panels().from_row(first_row).from_panel(first_panel),
-                with_bias ? bias.view().from_panel(first_panel) : Panels<const T>{},
-                from.view().from_row(first_row).from_panel(first_panel), rows, depth, panels, epilogue});
-      };
-      Matrix<T> c(rows + first_row + 2, all_columns, T{77});
-      Matrix<T> expected = c;
-      run(f.kernel, c, saved);
-      run(f.reference, expected, saved);
-      CHECK_THAT(c == expected, f.name << ' ' << rows << " x " << depth << " x " << columns);
-      Matrix<T> over_saved = saved;
-      expected = saved;
-      run(f.kernel, over_saved, over_saved);
-      run(f.reference, expected, expected);
-      CHECK_THAT(over_saved == expected, f.name << " over saved, " << rows << " x " << depth << " x " << columns);
-    }
-  }
-}
-
-template <class T>
-void test(const Pair<GemmArgs<T>>& f) {
-  for (const std::size_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 17, 29}) {
-    for (const std::size_t depth : {0, 1, 2, 7, 8, 9, 16, 17, 33}) {
-      for (const std::size_t columns : {1, 8, 9, 17, 40, 65, 150}) {
-        test_gemm(f, rows, depth, columns, (rows + depth) % 5 == 0 ? Values::special : Values::ordinary);
-      }
-    }
-  }
-}
-
-template <class T>
-void test(const Pair<WeightGradientArgs<T>>& f) {
-  for (const std::size_t batch : {0, 1, 2, 5, 33}) {
-    for (const std::size_t rows : {0, 1, 2, 5, 8, 9, 16, 17, 31, 50}) {
-      for (const std::size_t columns : {1, 8, 9, 17, 40, 65, 150}) {
-        const std::size_t skip = batch % 2 * kPanelWidth<T>;  // starts at the second panel of every matrix
-        const auto x = Matrix<T>::random(batch, rows + skip + 3);
-        const auto dz = Matrix<T>::random(batch, columns + skip + 3, batch == 5 ? Values::special : Values::ordinary);
-        Matrix<T> g(rows + skip + 3, columns + skip + 3, T{77});
-        Matrix<T> expected = g;
-        const std::size_t panel = skip / kPanelWidth<T>;
-        const auto run = [&](void (*kernel)(const WeightGradientArgs<T>&), Matrix<T>& to) {
-          kernel({x.view().from_panel(panel), dz.view().from_panel(panel), to.panels().from_row(skip).from_panel(panel), batch,
-                  rows, panel_count<T>(columns)});
-        };
-        run(f.kernel, g);
-        run(f.reference, expected);
-        CHECK_THAT(g == expected, f.name << " batch " << batch << ' ' << rows << " x " << columns);
-      }
-    }
-  }
-}
-
-template <class T>
-void test(const Pair<TransposeArgs<T>>& f) {
-  for (const std::size_t rows : {0, 1, 2, 7, 8, 9, 15, 16, 17, 33, 50}) {
-    for (const std::size_t columns : {1, 2, 8, 9, 15, 16, 17, 31, 33, 70}) {
-      const std::size_t skip = rows % 2 * kPanelWidth<T>;
-      const auto src = Matrix<T>::random(rows + skip + 3, columns + skip + 3, Values::special);
-      Matrix<T> dst(columns + skip + 3, rows + skip + 3, T{77});
-      Matrix<T> expected = dst;
-      const std::size_t panel = skip / kPanelWidth<T>;
-      const auto run = [&](void (*kernel)(const TransposeArgs<T>&), Matrix<T>& to) {
-        kernel({src.view().from_row(skip).from_panel(panel), to.panels().from_row(skip).from_panel(panel), rows, columns});
-      };
-      run(f.kernel, dst);
-      run(f.reference, expected);
-      CHECK_THAT(dst == expected, f.name << ' ' << rows << " x " << columns);
-    }
-  }
-}
-
-template <class T>
-void test(const Pair<ColumnSumArgs<T>>& f) {
-  for (const Values values : {Values::ordinary, Values::special}) {
-    for (const std::size_t rows : {0, 1, 2, 3, 9, 50}) {
-      for (const std::size_t columns : {1, 8, 17, 40, 65, 100, 150}) {
-        const auto x = Matrix<T>::random(rows, columns, values);
-        Matrix<T> sum(1, columns, T{77});
-        Matrix<T> expected = sum;
-        f.kernel({x.view(), sum.panels(), rows, panel_count<T>(columns)});
-        f.reference({x.view(), expected.panels(), rows, panel_count<T>(columns)});
-        CHECK_THAT(sum == expected, f.name << ' ' << rows << " x " << columns);
-      }
-    }
-  }
-}
-
-template <class T>
-void test_all(const Tables& tables, const std::string& suffix) {
-  const std::string isa = std::string(tables.isa) + " ";
-#define CHAINRULE_KERNEL(name, Args) \
-  test<T>(Pair<Args<T>>{isa + #name + suffix, tables.of<T>().name, reference_tables().of<T>().name});
-#include "kernels/kernels.inc"
-#undef CHAINRULE_KERNEL
-}
-
 }  // namespace
 
 int main() {
-  for (const Tables* tables : all_tables()) {
-    test_all<float>(*tables, "_f32");
-    test_all<double>(*tables, "_f64");
-  }
-  return finish();
+  return test_program<Program::kernels>([](const auto& pair) { compare(pair); });
 }

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import chainrule as cr
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import elementary, growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
+from benchmarks.peers import chainrule_peer  # noqa: E402
 from benchmarks.shared_report import Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.summary import Summary, digits  # noqa: E402
@@ -194,6 +197,25 @@ def test_the_model_finds_the_constants_of_made_up_times() -> None:
     assert growth_model.within([1.0, 1.3], [1.0, 1.0]) == 0.5
     with pytest.raises(ValueError, match="as many terms as measurements"):
         growth_model.fit(terms, measured[:-1])
+
+
+def test_the_plan_says_how_many_threads_it_takes() -> None:
+    workload = Workload("", (3, 4, 2), "relu", "mse", "sgd", 4, 2)
+    train = chainrule_peer.make(workload, make_data(workload), 1)
+    try:
+        train(1)
+        assert train.threads_used() == 1
+    finally:
+        cr.set_num_threads(0)
+
+
+def test_the_model_chooses_threads_as_the_plan_does() -> None:
+    rates = growth_model.Rates(MACHINE["peaks"])
+    assert growth_model.chosen_threads(family(4, 1, 4), 128, rates) == 1
+    assert growth_model.chosen_threads(family(512, 3, 512), 2, rates) == 2
+    counts = [growth_model.chosen_threads(family(width, 3, 128), 128, rates) for width in (8, 64, 512, 4096)]
+    assert counts == sorted(counts)
+    assert counts[-1] == 128
 
 
 def test_rates_between_and_beyond_what_was_measured() -> None:

@@ -237,8 +237,31 @@ def test_explain_plan(blobs):
     model = classifier().build(6)
     before = model.explain_plan()
     assert "dense_0" in before
-    model.fit(x, y, loss="cross_entropy", verbose=0)
-    assert len(model.explain_plan()) > len(before)
+    assert "training" not in before
+    assert f"instruction set: {cr.info()['isa']}, " in before
+    model.fit(x, y, batch_size=50, loss="cross_entropy", verbose=0)
+    plan = model.explain_plan()
+    assert plan.startswith(before)
+    assert plan.count("training with the last fit's batches of 50 rows: ") == 1
+    for once in ("instruction set: ", "limits of threads: ", "estimate of a step: ", "schedule: rows, ", "parameter phase "):
+        assert plan.count(once) == 1, once
+    model.fit(x, y, batch_size=20, loss="cross_entropy", optimizer=cr.SGD(), verbose=0)
+    model.train_on_batch(x, y)
+    assert model.explain_plan().count("the last fit's batches of 20 rows") == 1
+
+
+def test_explain_plan_names_the_limit_that_binds(blobs):
+    x, y = blobs
+    model = classifier()
+    cr.set_num_threads(1)
+    try:
+        model.fit(x, y, loss="cross_entropy", verbose=0)
+        plan = model.explain_plan()
+    finally:
+        cr.set_num_threads(0)
+    assert "set_num_threads 1 (the least)\n" in plan
+    assert "threads: 1 of at most 1, the limits allow no more\n" in plan
+    assert "schedule: rows, one thread has nothing to share out\n" in plan
 
 
 def test_info():

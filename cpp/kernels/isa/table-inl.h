@@ -53,6 +53,8 @@ namespace {
 
 const Tables& tables() {
   static constexpr Tables kTables = {CHAINRULE_TEXT(CHAINRULE_ISA),
+                                     CHAINRULE_VECTOR_BYTES,
+                                     kFused,
                                      {
 #define CHAINRULE_KERNEL(name, Args) name##_f32,
 #include "kernels/kernels.inc"

@@ -15,6 +15,12 @@ inline constexpr std::size_t kLanes = CHAINRULE_VECTOR_BYTES / sizeof(T);
 template <class T>
 inline constexpr std::size_t kVectorsPerPanel = kPanelWidth<T> / kLanes<T>;
 
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool kFused = true;
+#else
+inline constexpr bool kFused = false;
+#endif
+
 /// A float vector's lanes as doubles take two vectors of doubles: the elementary functions of float are computed in them.
 typedef float HalfVec __attribute__((vector_size(CHAINRULE_VECTOR_BYTES / 2)));
 
