@@ -60,6 +60,20 @@ CHAINRULE_INLINE void convert(const char* source, std::uint8_t, float* lane, flo
   }
 }
 
+/// The first `count` elements of a panel row and zeros after them, from consecutive elements of T.
+template <class T>
+CHAINRULE_INLINE void convert_first(const char* source, T* lane, std::size_t count, T scale, Vec<T>& poison) {
+  const T* elements = reinterpret_cast<const T*>(source);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kPanelWidth<T>; i += kLanes<T>) {
+    const std::size_t left = count > i ? count - i : 0;
+    const Vec<T> v = left >= kLanes<T> ? load(elements + i) : load_first(elements + i, left);
+    store(lane + i, scale * v);
+    poison += v - v;
+  }
+  for (std::size_t i = count; i < kPanelWidth<T>; ++i) lane[i] = T{0};  // 0 * scale might be -0 or NaN
+}
+
 template <class T, class S>
 CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
   constexpr std::size_t P = kPanelWidth<T>;
@@ -72,6 +86,12 @@ CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
     if (consecutive) {
       for (; column + P <= args.columns; column += P, source += P * sizeof(S)) {
         convert(source, S{}, args.dst.at(row, column), args.scale, poison);
+      }
+      if constexpr (std::is_same_v<S, T>) {
+        if (column < args.columns) {
+          convert_first(source, args.dst.at(row, column), args.columns - column, args.scale, poison);
+        }
+        continue;
       }
     }
     for (; column < args.columns; column += P) {

@@ -41,13 +41,33 @@ CHAINRULE_INLINE Vec<T> splat(T s) {
   return s - Vec<T>{};
 }
 
-/// The first n lanes of p, zeros after them; reads nothing past p + n.
+/// The first n < kLanes lanes of p, zeros after them; reads nothing past p + n. Through memory it would wait for its own stores.
+#if defined(__AVX512F__) && CHAINRULE_VECTOR_BYTES == 64
+CHAINRULE_INLINE Vec<float> load_first(const float* p, std::size_t n) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1), p);
+}
+CHAINRULE_INLINE Vec<double> load_first(const double* p, std::size_t n) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << n) - 1), p);
+}
+#elif defined(__AVX2__) && CHAINRULE_VECTOR_BYTES == 32
+CHAINRULE_INLINE Vec<float> load_first(const float* p, std::size_t n) {
+  typedef std::int32_t Ints __attribute__((vector_size(32)));
+  const Ints lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return _mm256_maskload_ps(p, (__m256i)(lane < static_cast<std::int32_t>(n)));
+}
+CHAINRULE_INLINE Vec<double> load_first(const double* p, std::size_t n) {
+  typedef std::int64_t Longs __attribute__((vector_size(32)));
+  const Longs lane = {0, 1, 2, 3};
+  return _mm256_maskload_pd(p, (__m256i)(lane < static_cast<std::int64_t>(n)));
+}
+#else
 template <class T>
 CHAINRULE_INLINE Vec<T> load_first(const T* p, std::size_t n) {
   Vec<T> v = {};
   __builtin_memcpy(&v, p, n * sizeof(T));
   return v;
 }
+#endif
 
 template <class T>
 CHAINRULE_INLINE void store_first(T* p, Vec<T> v, std::size_t n) {
