@@ -2,7 +2,7 @@
 all alike. What the store already holds is not measured again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,8 @@ class Plan:
 
     The workloads of one group share a process, which saves the start of libraries that take seconds to load. With `keep`, a peer that
     took more than that many times as long as the best peer at a point in the first round is left out there from then on: it
-    cannot be the best, and its time is known well enough to be drawn. Options go to benchmarks.measure and into the key.
+    cannot be the best, and its time is known well enough to be drawn. Options go to benchmarks.measure and into the key. What
+    `beside` returns, called with the threads right before and after each process, joins its samples.
     """
 
     groups: Sequence[Sequence[Workload]]
@@ -48,6 +49,7 @@ class Plan:
     rounds: int
     seconds: float
     keep: float | None = None
+    beside: Callable[[int], dict[str, Any]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, store: Store) -> None:
@@ -100,9 +102,15 @@ class Plan:
     def _measure(self, store: Store, job: Job) -> Iterator[str]:
         """Measure a job into the store; return what failed."""
         left = {w.name: key_of(w, job.threads, job.peer, **self.options) for w in job.workloads}
-        for result in process.fit(job.peer, job.workloads, job.threads, self.seconds, **self.options):
+        before = self.beside(job.threads) if self.beside else {}
+        results: Iterable[dict[str, Any]] = process.fit(job.peer, job.workloads, job.threads, self.seconds, **self.options)
+        beside = {}
+        if self.beside:
+            results = list(results)
+            beside = {"beside": [before, self.beside(job.threads)]}
+        for result in results:
             if "error" not in result:
-                store.add(left.pop(result["name"]), {name: value for name, value in result.items() if name != "name"})
+                store.add(left.pop(result["name"]), {**beside, **{name: value for name, value in result.items() if name != "name"}})
             elif left:
                 # The first that has no result is the one that failed; those behind it were never tried.
                 name, key = next(iter(left.items()))
