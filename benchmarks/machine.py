@@ -69,7 +69,7 @@ def peaks(quick: bool = False) -> dict[str, Any] | None:
 
 def team(threads: int) -> dict[str, Any]:
     """Measure what `threads` threads pay for one another now: "exchange", "barrier_ns" and "region_ns" as in `peaks`."""
-    found = _sorted(native.results("team", "--threads", str(threads), "--seconds", "0.02")[1])
+    found = _sorted(native.results("team", "--threads", str(threads), "--seconds", "0.01")[1])
     return {name: found[name] for name in ("exchange", "barrier_ns", "region_ns")}
 
 

@@ -14,6 +14,8 @@ from benchmarks.workloads import Workload
 OWN = "chainrule"
 # Of each thread, to estimate durations where no peak was measured.
 USUAL_GFLOPS = 100.0
+# Seconds of what is measured beside a process, before and after it.
+BESIDE = 0.3
 
 
 def key_of(workload: Workload, threads: int, peer: str, **options: Any) -> Key:
@@ -97,7 +99,8 @@ class Plan:
 
     def _seconds(self, store: Store, job: Job, number: int) -> float:
         gflops = _gflops(store, job.threads)
-        return duration.process(job.peer, job.workloads, job.threads, self.seconds, gflops, compiled=number > 0)
+        beside = BESIDE if self.beside and job.threads > 1 else 0.0
+        return beside + duration.process(job.peer, job.workloads, job.threads, self.seconds, gflops, compiled=number > 0)
 
     def _measure(self, store: Store, job: Job) -> Iterator[str]:
         """Measure a job into the store; return what failed."""
