@@ -1,17 +1,21 @@
 """The cost of growth: time and memory of a training step against width, depth, batch, rows and threads, beside a model of them.
 
-Run: python -m benchmarks.growth [--threads 1,2] [--rounds 3] [--seconds 0.3] [--quick] [--output growth.json]
+Run: python -m benchmarks.growth [--threads 1,2] [--rounds 5] [--seconds 0.1] [--quick] [--report] [--output growth.json]
 
 Fits the model's few constants to all curves together, says how many points it predicts within 20 %, and predicts other machines.
-Needs the native program, whose measured rates the model starts from.
+Needs the native program, whose measured rates the model starts from. Steps use just the threads asked for, where the plan would give
+them as many: a run's own choice is for `shared`.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from benchmarks import command, growth_report, machine, native
+from benchmarks import command, growth_model, growth_report, machine, native
+from benchmarks.progress import say
 from benchmarks.rounds import OWN, Plan
 from benchmarks.store import Store, described_in
-from benchmarks.workloads import Workload, family
+from benchmarks.workloads import WORKLOADS, Workload, family
 
 WIDTHS = [2, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
@@ -32,11 +36,12 @@ def curves(quick: bool) -> dict[str, list[Workload]]:
         "depth, layers of 64, batch 64": [family(64, depth, 64) for depth in depths],
         "depth, layers of 256, batch 256": [family(256, depth, 256) for depth in depths],
         "rows, 2 layers of 64, batch 64": [family(64, 2, 64, rows=count) for count in rows],
+        growth_report.HELD_OUT: [w for w in WORKLOADS.values() if not quick or w.flops < 1e8],
     }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = command.parser("growth", "Time and memory against every size, and a model of them.", [OWN], rounds=3, seconds=0.3)
+    parser = command.parser("growth", "Time and memory against every size, and a model of them.", [OWN], rounds=5, seconds=0.1)
     parser.add_argument("--report", action="store_true", help="measure nothing: only write the report")
     arguments = parser.parse_args(argv)
     if arguments.quick:
@@ -47,13 +52,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     store = Store(path, described, (arguments.fresh or arguments.quick) and not arguments.report)
     lines = curves(arguments.quick)
     if not arguments.report:
-        # A process for each net: the memory of one is not to be that of another.
-        everything = dict.fromkeys(workload for line in lines.values() for workload in line)
-        Plan([[w] for w in everything], [OWN], arguments.threads, arguments.rounds, arguments.seconds).run(store)
+        if "update" not in store.machine["peaks"]:
+            store.machine["peaks"]["update"] = machine.updates(arguments.quick)
+        _measure(store, lines, arguments)
     result = growth_report.analyse(store, lines, arguments.threads)
     command.publish(growth_report.report(store, result), path)
     growth_report.draw(result, path)
     return 0
+
+
+def _measure(store: Store, lines: Mapping[str, Sequence[Workload]], arguments: argparse.Namespace) -> None:
+    everything = list(dict.fromkeys(workload for line in lines.values() for workload in line))
+    rates = growth_model.Rates(store.machine["peaks"])
+    for count in arguments.threads:
+        # A process for each net: the memory of one is not to be that of another.
+        groups = [[w] for w in everything if growth_model.chosen_threads(w, count, rates) == count]
+        say(f"{len(groups)} nets on {count} thread{'s' if count > 1 else ''}:")
+        Plan(groups, [OWN], [count], arguments.rounds, arguments.seconds, beside=_team, options=growth_report.OPTIONS).run(store)
+
+
+def _team(threads: int) -> dict[str, Any]:
+    """Measure what threads pay for one another right before each net: a virtual machine's CPUs move, and with them this cost."""
+    return machine.team(threads) if threads > 1 else {}
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     time = sum over terms of constant * ideal seconds,    memory = sum over terms of constant * bytes
 
-A term's ideal seconds are exact counts (FLOP of the padded products, bytes, elements, kernel calls, barriers) over measured rates
-(peak, bandwidth at that working set, cost of a barrier). The few constants are fitted to all curves at once, so that relative errors
-are least; none may be negative. Where all was as the counts say, those of products, weights, update and gather would be 1.
+A term's ideal seconds are exact counts (FLOP of the padded products, parameters, bytes that one thread has from another, kernel calls,
+barriers) over measured rates (peak, update of a parameter in the first-level cache and at that working set, exchange between threads,
+cost of a barrier). The few constants are fitted to all curves at once, so that relative errors are least; none may be negative. Where
+all was as the counts say, those of products, update and exchange would be 1.
 """
 
 import math
@@ -17,8 +18,8 @@ import numpy as np
 from benchmarks.padding import padded
 from benchmarks.workloads import Workload
 
-# Of the plan: the rows of a register tile and of a block of rows; the rows and columns of a tile of parameters.
-TILE_ROWS, BLOCK_ROWS, PARAMETER_ROWS, PARAMETER_COLUMNS = 14, 256, 64, 32
+# Of the plan: the rows of a block of rows; the rows and columns of a tile of parameters.
+BLOCK_ROWS, PARAMETER_ROWS, PARAMETER_COLUMNS = 256, 64, 32
 # Of the plan's own estimate of a team (cpp/plan/team_cost.cpp): the part of the peak that products reach, FLOP for each array of an
 # update, seconds for each member, bytes a second of what another thread has written, what makes a team worth it, and the rows below
 # which a thread is not faster.
@@ -26,21 +27,27 @@ PRODUCTS, UPDATE_FLOPS, MEMBER, SHARED_BANDWIDTH, BETTER, FEW_ROWS = 0.85, 12, 0
 WITHIN = 0.2
 
 Terms = dict[str, float]
+Curve = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What machine.peaks measured, for any number of threads."""
+    """What machine.peaks and machine.updates measured, for any number of threads."""
 
     peaks: Mapping[str, Any]
 
-    @property
-    def measured_threads(self) -> int:
-        return max(int(threads) for threads in self.peaks["triad"])
+    def beside(self, team: Mapping[str, Any]) -> "Rates":
+        """Return these with what threads paid for one another at another time: see machine.team."""
+        return Rates({**self.peaks, **{name: {**self.peaks[name], **found} for name, found in team.items()}})
+
+    def _known(self, threads: int) -> int:
+        """Return the measured number of threads that is nearest from above, or the most."""
+        measured = [int(n) for n in self.peaks["triad"]]
+        return min((n for n in measured if n >= threads), default=max(measured))
 
     def flops(self) -> float:
         """Of one thread where all are busy, in FLOP/s."""
-        most = self.measured_threads
+        most = self._known(1 << 30)
         return float(self.peaks["gflops"]["f32"][str(most)]) / most * 1e9
 
     def bandwidth(self, size: float, threads: int) -> float:
@@ -48,18 +55,38 @@ class Rates:
 
         For more threads than were measured: as many shares of what one thread has when all measured ones work, at its part of the size.
         """
-        known = min((n for n in map(int, self.peaks["triad"]) if n >= threads), default=self.measured_threads)
-        sizes, rates = zip(*self.peaks["triad"][str(known)], strict=True)
-        at = max(size, 1.0) * known / threads
-        rate = math.exp(float(np.interp(math.log(at), np.log(sizes), np.log(rates)))) * 1e9
-        return rate * threads / known
+        known = self._known(threads)
+        return _at(self.peaks["triad"][str(known)], size * known / threads) * 1e9 * threads / known
+
+    def update(self, optimizer: str) -> float:
+        """Seconds of a parameter's update where nothing is far."""
+        return float(min(ns for _, ns in self.peaks["update"][optimizer]["1"])) * 1e-9
+
+    def stall(self, optimizer: str, size: float, threads: int) -> float:
+        """Seconds for which a parameter's update waits for memory, of one thread: what its latency costs, others have too.
+
+        Each core that was not measured brings caches of its own.
+        """
+        size *= min(1.0, self._known(threads) / threads)
+        return _at(self.peaks["update"][optimizer]["1"], size) * 1e-9 - self.update(optimizer)
+
+    def exchange(self, size: float, threads: int) -> float:
+        """Bytes per second that each thread reads of `size` bytes, of which each has written its share."""
+        known = self._known(threads)
+        return _at(self.peaks["exchange"][str(known)], size * known / threads) * 1e9 / known
 
     def barrier(self, threads: int) -> float:
         """Seconds; beyond what was measured in proportion to the threads, which reach one counter one after the other."""
         if threads == 1:
             return 0.0
-        known = min((n for n in map(int, self.peaks["barrier_ns"]) if n >= threads), default=self.measured_threads)
+        known = self._known(threads)
         return float(self.peaks["barrier_ns"][str(known)]) * 1e-9 * threads / known
+
+
+def _at(curve: Curve, size: float) -> float:
+    """Return the rate at a size, between what was measured on logarithmic axes."""
+    sizes, rates = zip(*curve, strict=True)
+    return math.exp(float(np.interp(math.log(max(size, 1.0)), np.log(sizes), np.log(rates))))
 
 
 def _layers(workload: Workload) -> list[tuple[int, int]]:
@@ -86,37 +113,51 @@ def chosen_threads(workload: Workload, most: int, rates: Rates) -> int:
     return best if seconds(best) < BETTER * seconds(1) else 1
 
 
+def teams(workload: Workload, most: int, rates: Rates) -> list[int]:
+    """Return the teams that a run tries, to keep the fastest: the plan's, half of it, a quarter, ... 1."""
+    found = [chosen_threads(workload, most, rates)]
+    while found[-1] > 1:
+        found.append(found[-1] // 2)
+    return found
+
+
 def time_terms(workload: Workload, threads: int, rates: Rates) -> Terms:
     """Ideal seconds of each kind of work, for the thread that has most of it."""
     layers = _layers(workload)
     rows = math.ceil(workload.batch / threads)
-    tiles = sum(math.ceil((n_in + 1) / PARAMETER_ROWS) * math.ceil(n_out / PARAMETER_COLUMNS) for n_in, n_out in layers)
+    tiles = sum(math.ceil(n_in / PARAMETER_ROWS) * math.ceil(n_out / PARAMETER_COLUMNS) for n_in, n_out in layers)
     share = math.ceil(tiles / threads) / tiles
     forward = sum(n_in * padded(n_out) for n_in, n_out in layers)
     backward = sum(n_out * padded(n_in) for n_in, n_out in layers[1:])
-    kernel_bytes = 4 * (forward + backward)
-    # Every tile of rows reads all weights: what a step of few rows consists of.
-    read_bytes = kernel_bytes * math.ceil(rows / TILE_ROWS)
-    moments = 2 if workload.optimizer == "adam" else 0
-    state_bytes = 4 * forward * (1 + moments) + 4 * backward
-    # Each value and moment is read and written, the transposed copy written.
-    update_bytes = 4 * forward * 2 * (1 + moments) + 4 * backward
-    data_bytes = 4 * workload.rows * workload.widths[0]
-    elements = sum(padded(width) for width in workload.widths[1:]) * rows
-    calls = 4 * len(layers) * math.ceil(rows / BLOCK_ROWS) + tiles * share * 2
+    parameters = sum((n_in + 1) * padded(n_out) for n_in, n_out in layers)
+    state_bytes = 4 * parameters * (3 if workload.optimizer == "adam" else 1) + 4 * backward
+    row_products = 2 * (forward + backward) * rows / rates.flops()
+    weights, values = _exchange(workload, threads, rates, 4 * (forward + backward))
     return {
-        "products": 2 * ((forward + backward) * rows + forward * workload.batch * share) / rates.flops(),
-        # The phases take turns, so that the weights come from where the whole state fits.
-        "weights": read_bytes * threads / rates.bandwidth(state_bytes, threads),
-        "update": update_bytes * share * threads / rates.bandwidth(state_bytes, threads),
-        "gather": 4 * rows * workload.widths[0] * threads / rates.bandwidth(data_bytes, threads),
-        "features, ns": rows * workload.widths[0] * 1e-9,
-        "elements, ns": elements * 1e-9,
-        "rows, ns": rows * 1e-9,
-        "calls, ns": calls * 1e-9,
+        "products": row_products + 2 * forward * workload.batch * share / rates.flops(),
+        "update": parameters * share * rates.update(workload.optimizer),
+        "stalls": parameters * share * rates.stall(workload.optimizer, state_bytes, threads),
+        "gather": 4 * rows * workload.widths[0] * threads / rates.bandwidth(4 * workload.rows * workload.widths[0], threads),
+        "exchanged weights": weights,
+        # Products of many rows give the processor time to fetch the next lines; few rows wait for them.
+        "exchanged weights beyond products": max(0.0, weights - row_products),
+        "exchanged values": values,
         "waiting": 2 * rates.barrier(threads),
+        "calls, ns": (4 * len(layers) * math.ceil(rows / BLOCK_ROWS) + 2 * tiles * share) * 1e-9,
+        "rows, ns": rows * 1e-9,
         "step, ns": 1e-9,
     }
+
+
+def _exchange(workload: Workload, threads: int, rates: Rates, weights: float) -> tuple[float, float]:
+    """Seconds to read what other threads wrote: weights, after they updated them; values and gradients of rows, after they made them."""
+    if threads == 1:
+        return 0.0, 0.0
+    others = (threads - 1) / threads
+    values = 4 * workload.batch * (padded(workload.widths[0]) + sum(2 * padded(width) for width in workload.widths[1:]))
+    # A single row is one thread's: it reads alone.
+    alone = 1 / threads if workload.batch == 1 else 1.0
+    return weights * others * alone / rates.exchange(weights, threads), values * others / rates.exchange(values, threads)
 
 
 def memory_terms(workload: Workload) -> Terms:

@@ -48,7 +48,8 @@ def describe(peers: Sequence[str], quick: bool = False) -> dict[str, Any]:
 def peaks(quick: bool = False) -> dict[str, Any] | None:
     """Measure the peak of multiply-adds, bandwidths, and the cost of waiting, for 1 thread up to all CPUs.
 
-    "gflops": {dtype: {threads: GFLOP/s}}, "triad": {threads: [[bytes, GB/s], ...]}, "barrier_ns" and "region_ns": {threads: ns}.
+    "gflops": {dtype: {threads: GFLOP/s}}, "triad" and "exchange": {threads: [[bytes, GB/s], ...]}, "barrier_ns" and "region_ns":
+    {threads: ns}.
     """
     try:
         isa, rows = native.results(
@@ -63,13 +64,33 @@ def peaks(quick: bool = False) -> dict[str, Any] | None:
     except FileNotFoundError as error:
         print(f"no peaks: {error}", file=sys.stderr)
         return None
-    found: dict[str, Any] = {"isa": isa, "gflops": {}, "triad": {}, "barrier_ns": {}, "region_ns": {}}
+    return {"isa": isa, **_sorted(rows)}
+
+
+def team(threads: int) -> dict[str, Any]:
+    """Measure what `threads` threads pay for one another now: "exchange", "barrier_ns" and "region_ns" as in `peaks`."""
+    found = _sorted(native.results("team", "--threads", str(threads), "--seconds", "0.01")[1])
+    return {name: found[name] for name in ("exchange", "barrier_ns", "region_ns")}
+
+
+def updates(quick: bool = False) -> dict[str, Any]:
+    """Measure what the update of a parameter costs: {"sgd" or "adam": {threads: [[bytes of parameters and state, ns], ...]}}."""
+    threads = ",".join(map(str, thread_counts()))
+    found: dict[str, Any] = {}
+    for row in native.results("update", "--threads", threads, "--seconds", "0.02" if quick else "0.2")[1]:
+        rates = found.setdefault(row["measure"], {}).setdefault(str(row["threads"]), [])
+        rates.append([row["bytes"], row["least"] / row["work"] * 1e9])
+    return found
+
+
+def _sorted(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {"gflops": {}, "triad": {}, "exchange": {}, "barrier_ns": {}, "region_ns": {}}
     for row in rows:
         threads = str(row["threads"])
         if row["measure"] == "fma":
             found["gflops"].setdefault(row["dtype"], {})[threads] = _gflops(row)
-        elif row["measure"] == "triad":
-            found["triad"].setdefault(threads, []).append([row["bytes"], row["work"] / row["seconds"] / 1e9])
+        elif row["measure"] in ("triad", "exchange"):
+            found[row["measure"]].setdefault(threads, []).append([row["bytes"], row["work"] / row["seconds"] / 1e9])
         else:
             found[row["measure"] + "_ns"][threads] = row["seconds"] / row["work"] * 1e9
     return found

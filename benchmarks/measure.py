@@ -21,7 +21,7 @@ def main(job: dict[str, Any]) -> None:
         workload = Workload.from_json(fields)
         data = make_data(workload)
         before = _start_of_peak()
-        train = make(job["peer"], workload, data, job["threads"])
+        train = make(job["peer"], workload, data, job["threads"], **({"fixed": True} if job.get("fixed") else {}))
         result = {"name": workload.name, **_measure(train, workload.steps, job["seconds"])}
         if before is not None:
             result["peak_bytes"] = _memory("VmHWM") - before

@@ -20,7 +20,7 @@ def program() -> Path:
 
 
 def results(mode: str, *options: str, cpus: int | None = None) -> tuple[str, list[dict[str, Any]]]:
-    """Run a mode (peak, machine, kernels, predict), on so many CPUs only where given; return the instruction set and the results."""
+    """Run a mode of the program, on so many CPUs only where given; return the instruction set and the results."""
     command = [str(program()), mode, *options]
     bind = None if cpus is None else binding(cpus)
     run = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=bind)

@@ -2,7 +2,7 @@
 all alike. What the store already holds is not measured again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from benchmarks.workloads import Workload
 OWN = "chainrule"
 # Of each thread, to estimate durations where no peak was measured.
 USUAL_GFLOPS = 100.0
+# Seconds of what is measured beside a process, before and after it.
+BESIDE = 0.3
 
 
 def key_of(workload: Workload, threads: int, peer: str, **options: Any) -> Key:
@@ -39,7 +41,8 @@ class Plan:
 
     The workloads of one group share a process, which saves the start of libraries that take seconds to load. With `keep`, a peer that
     took more than that many times as long as the best peer at a point in the first round is left out there from then on: it
-    cannot be the best, and its time is known well enough to be drawn. Options go to benchmarks.measure and into the key.
+    cannot be the best, and its time is known well enough to be drawn. Options go to benchmarks.measure and into the key. What
+    `beside` returns, called with the threads right before and after each process, joins its samples.
     """
 
     groups: Sequence[Sequence[Workload]]
@@ -48,6 +51,7 @@ class Plan:
     rounds: int
     seconds: float
     keep: float | None = None
+    beside: Callable[[int], dict[str, Any]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, store: Store) -> None:
@@ -95,14 +99,21 @@ class Plan:
 
     def _seconds(self, store: Store, job: Job, number: int) -> float:
         gflops = _gflops(store, job.threads)
-        return duration.process(job.peer, job.workloads, job.threads, self.seconds, gflops, compiled=number > 0)
+        beside = BESIDE if self.beside and job.threads > 1 else 0.0
+        return beside + duration.process(job.peer, job.workloads, job.threads, self.seconds, gflops, compiled=number > 0)
 
     def _measure(self, store: Store, job: Job) -> Iterator[str]:
         """Measure a job into the store; return what failed."""
         left = {w.name: key_of(w, job.threads, job.peer, **self.options) for w in job.workloads}
-        for result in process.fit(job.peer, job.workloads, job.threads, self.seconds, **self.options):
+        before = self.beside(job.threads) if self.beside else {}
+        results: Iterable[dict[str, Any]] = process.fit(job.peer, job.workloads, job.threads, self.seconds, **self.options)
+        beside = {}
+        if self.beside:
+            results = list(results)
+            beside = {"beside": [before, self.beside(job.threads)]}
+        for result in results:
             if "error" not in result:
-                store.add(left.pop(result["name"]), {name: value for name, value in result.items() if name != "name"})
+                store.add(left.pop(result["name"]), {**beside, **{name: value for name, value in result.items() if name != "name"}})
             elif left:
                 # The first that has no result is the one that failed; those behind it were never tried.
                 name, key = next(iter(left.items()))

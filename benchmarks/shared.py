@@ -64,7 +64,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _measure_all(store: Store, workloads: Sequence[Workload], arguments: argparse.Namespace) -> None:
     jobs = [(number, s, peer) for number in range(arguments.rounds) for s in situations(store) for peer in arguments.peers]
-    each = 2 + len(workloads) * arguments.seconds * 1.4
+    each = 1.2 + len(workloads) * arguments.seconds * 1.15
     with progress(each * len(jobs)) as bar:
         for number, situation, peer in jobs:
             missing = [w for w in workloads if len(store.samples(key_of(w, situation, peer))) <= number]

@@ -151,4 +151,5 @@ def draw(store: Store, workloads: Sequence[Workload], peers: Sequence[str], path
             if found:
                 groups[f"{workload.name}, {situation.name}"] = found
     title = "Times longer than a fair share of the CPUs"
-    picture.draw_bars(path.with_suffix(".png"), title, f"1: fair; {LIMIT}: the most accepted", groups, log=False, limit=LIMIT)
+    # Logarithmic: a peer may lose a hundred times.
+    picture.draw_bars(path.with_suffix(".png"), title, f"1: fair; {LIMIT}: the most accepted", groups, limit=LIMIT)

@@ -1,4 +1,4 @@
-// The native benchmarks: chainrule_bench peak|machine|kernels|predict [--isa avx2] [--threads 1,2] [--dtypes f32,f64]
+// The native benchmarks: chainrule_bench peak|team|machine|update|kernels|predict [--isa avx2] [--threads 1,2] [--dtypes f32,f64]
 // [--shapes MxKxN,...] [--sizes N,...] [--seconds 0.1]. JSON goes to standard output; `python -m benchmarks.kernels` reads it.
 #include <cstdio>
 #include <exception>
@@ -75,9 +75,11 @@ void run(const std::vector<std::string>& arguments) {
   const std::string mode = arguments.empty() ? "nothing" : arguments[0];
   if (mode == "machine") measure = measure_machine;
   if (mode == "peak") measure = measure_peak;
+  if (mode == "team") measure = measure_team;
+  if (mode == "update") measure = measure_update;
   if (mode == "kernels") measure = measure_kernels;
   if (mode == "predict") measure = measure_predict;
-  if (measure == nullptr) throw std::invalid_argument(text("expected peak, machine, kernels or predict, got ", mode));
+  if (measure == nullptr) throw std::invalid_argument(text("expected peak, team, machine, update, kernels or predict, got ", mode));
   Options options{.isa = choose_isa()};
   for (std::size_t i = 1; i < arguments.size(); i += 2) {
     set(options, arguments[i], i + 1 < arguments.size() ? arguments[i + 1] : std::string());

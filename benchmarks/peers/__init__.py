@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from benchmarks.workloads import Data, Workload
 
@@ -25,9 +26,9 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.peers.{name}_peer")
 
 
-def make(name: str, workload: Workload, data: Data, threads: int) -> Train:
-    """Return a function that trains so many epochs and returns the last known loss."""
-    train: Train = load(name).make(workload, data, threads)
+def make(name: str, workload: Workload, data: Data, threads: int, **options: Any) -> Train:
+    """Return a function that trains so many epochs and returns the last known loss. Options are the peer's own."""
+    train: Train = load(name).make(workload, data, threads, **options)
     return train
 
 

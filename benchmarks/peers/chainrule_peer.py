@@ -31,11 +31,15 @@ class Train:
         return history.history["loss"][-1]
 
     def threads_used(self) -> int | None:
-        """Return how many threads the plan chose for a step, of those that it may use."""
-        found = re.search(r"threads: (\d+) of", self.model.explain_plan())
+        """Return how many threads a step used at last: what the plan chose, or fewer where the run found them faster."""
+        plan = self.model.explain_plan()
+        found = re.search(r"measured by the last fit: (\d+)", plan) or re.search(r"threads: (\d+) of at most", plan)
         return int(found[1]) if found else None
 
 
-def make(workload: Workload, data: Data, threads: int) -> Train:
+def make(workload: Workload, data: Data, threads: int, fixed: bool = False) -> Train:
+    """With `fixed`, a step uses just so many threads, whatever the plan or the run would choose."""
     cr.set_num_threads(threads)
+    if fixed:
+        cr._core.override_threads(threads)
     return Train(workload, data)

@@ -13,7 +13,19 @@ import chainrule as cr
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import elementary, growth_model, padding, process, progress, rounds, run, shared_report, sweep, sweep_report  # noqa: E402
+from benchmarks import (  # noqa: E402
+    elementary,
+    growth_model,
+    growth_report,
+    padding,
+    process,
+    progress,
+    rounds,
+    run,
+    shared_report,
+    sweep,
+    sweep_report,
+)
 from benchmarks.peers import chainrule_peer  # noqa: E402
 from benchmarks.shared_report import Situation  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
@@ -40,6 +52,8 @@ MACHINE = {
         "isa": "avx2",
         "gflops": {"f32": {"1": 100.0, "2": 180.0}, "f64": {"1": 50.0, "2": 90.0}},
         "triad": {"1": [[1024, 200.0], [1 << 20, 100.0], [1 << 28, 20.0]], "2": [[1024, 300.0], [1 << 20, 180.0], [1 << 28, 25.0]]},
+        "exchange": {"2": [[1 << 15, 20.0], [1 << 20, 40.0], [1 << 25, 10.0]]},
+        "update": {kind: {"1": [[1 << 15, 0.1], [1 << 20, 0.1], [1 << 28, 0.5]]} for kind in ("sgd", "adam")},
         "barrier_ns": {"1": 0.0, "2": 100.0},
         "region_ns": {"1": 10.0, "2": 700.0},
     },
@@ -186,7 +200,7 @@ def test_the_model_finds_the_constants_of_made_up_times() -> None:
     rates = growth_model.Rates(MACHINE["peaks"])
     nets = [family(width, depth, batch) for width in (8, 64, 300, 1000) for depth in (1, 3, 8) for batch in (1, 30, 500)]
     truth = dict.fromkeys(growth_model.time_terms(nets[0], 1, rates), 0.0)
-    truth |= {"products": 1.2, "update": 1.5, "calls, ns": 20.0, "waiting": 3.0, "step, ns": 150.0}
+    truth |= {"products": 1.2, "update": 1.5, "stalls": 2.0, "calls, ns": 20.0, "waiting": 3.0, "step, ns": 150.0}
     terms = [growth_model.time_terms(net, threads, rates) for net in nets for threads in (1, 2)]
     measured = [growth_model.predict(truth, term) for term in terms]
     constants = growth_model.fit(terms, measured)
@@ -226,6 +240,37 @@ def test_rates_between_and_beyond_what_was_measured() -> None:
     # Eight cores: four times what two have at a quarter of the size.
     assert rates.bandwidth(1 << 22, 8) == pytest.approx(4 * 180e9)
     assert (rates.barrier(1), rates.barrier(2), rates.barrier(8)) == pytest.approx((0, 100e-9, 400e-9))
+    assert (rates.update("adam"), rates.stall("adam", 1 << 15, 1), rates.stall("adam", 1 << 30, 2)) == pytest.approx(
+        (1e-10, 0, 4e-10)
+    )
+    assert rates.stall("adam", 1 << 28, 256) == pytest.approx(0.0, abs=1e-10)
+    # Each of two threads has half of the rate, and so has each of eight at a quarter of the size.
+    assert rates.exchange(1 << 20, 2) == rates.exchange(1 << 22, 8) == pytest.approx(20e9)
+    near = rates.beside({"barrier_ns": {"2": 50.0}, "exchange": {"2": [[1, 80.0]]}})
+    assert (near.barrier(2), near.exchange(1 << 20, 2), near.flops()) == pytest.approx((50e-9, 40e9, 90e9))
+
+
+def test_threads_that_a_run_tries() -> None:
+    rates = growth_model.Rates(MACHINE["peaks"])
+    assert growth_model.teams(family(2, 1, 1), 8, rates) == [1]
+    assert growth_model.teams(family(2048, 2, 1024), 32, rates) == [32, 16, 8, 4, 2, 1]
+
+
+def test_growth_leaves_out_samples_in_which_the_machine_changed() -> None:
+    store = Store(None, MACHINE)
+    nets = [family(width, 2, 64) for width in (64, 128, 256)]
+    near, far = ({"barrier_ns": {"2": ns}, "exchange": {"2": [[1 << 20, 2000 / ns]]}} for ns in (50.0, 300.0))
+    for net in nets:
+        for threads, beside, us in [(1, [{}, {}], 40.0), (2, [near, near], 25.0), (2, [near, far], 900.0), (2, [far, far], 35.0)]:
+            sample = {"us_per_step": us * net.flops / 1e6, "peak_bytes": 1 << 20, "beside": beside}
+            store.add(rounds.key_of(net, threads, "chainrule", **growth_report.OPTIONS), sample)
+    result = growth_report.analyse(store, {"width, 2 layers, batch 64": nets}, [1, 2])
+    assert result.unsteady == len(nets)
+    assert all(max(p.times) < 900e-6 * p.workload.flops / 1e6 for p in result.points())
+    text = growth_report.report(store, result)
+    assert "1 thread, 3 points" in text
+    assert "3 samples during which it changed" in text
+    assert "nothing in this table was measured" in text
 
 
 def test_a_fair_share_counts_what_others_take() -> None:
