@@ -127,8 +127,9 @@ struct Worst {
     using N = typename WiderOf<T>::type::Number;
     for (std::size_t i = 0; i < x.size(); ++i) {
       // An infinite argument is its limit: x e^x and the like give -0 far below, where exact arithmetic on infinity would give NaN.
-      const double ulps_here = x[i] == -HUGE_VAL && f.exact(N{-1e4}) == 0 ? (y[i] == 0 ? 0 : HUGE_VAL)
-                                                                          : error_in_ulps(y[i], f.exact(static_cast<N>(x[i])));
+      const double ulps_here = x[i] == -HUGE_VAL && static_cast<T>(f.exact(N{-1e4})) == 0
+                                   ? (y[i] == 0 ? 0 : HUGE_VAL)
+                                   : error_in_ulps(y[i], f.exact(static_cast<N>(x[i])));
       if (ulps_here > ulps) {
         ulps = ulps_here;
         at = x[i];
