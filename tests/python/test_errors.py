@@ -88,6 +88,11 @@ CASES = {
     # values
     "NaN in x": (fit(with_nan(X, (2, 1))), ValueError, r"fit: expected finite values in x, got nan at row 2, column 1"),
     "infinity in x": (predict(np.where(np.arange(12).reshape(4, 3) == 5, np.inf, 0)), ValueError, r"predict: .* in x, got inf at row 1, column 2"),
+    "beyond float32": (predict(np.full((1, 3), -1e39)), ValueError, r"in x, got -1e\+39, too large for float32, at row 0, column 0"),
+    "NaN in held-out x": (fit(with_nan(X, (3, 1)), validation_split=0.25), ValueError, r"fit: .* in x, got nan at row 3, column 1"),
+    "NaN in validation x": (fit(validation_data=(with_nan(X, (0, 2)), Y)), ValueError, r"fit: .* in validation x, got nan at row 0, column 2"),
+    "NaN, step": (lambda: built().train_on_batch(with_nan(X, (1, 0)), Y, loss="mse"), ValueError, r"train_on_batch: .* in x, got nan at row 1"),
+    "NaN, evaluate": (lambda: built().evaluate(with_nan(X, (1, 0)), Y, loss="mse"), ValueError, r"evaluate: .* in x, got nan at row 1"),
     "NaN in y": (fit(X, with_nan(Y, (3, 0))), ValueError, r"fit: expected finite values in y, got nan at row 3, column 0"),
     "NaN in flat y": (fit(X, with_nan(np.zeros(4), 1), one_output), ValueError, r"in y, got nan at row 1$"),
     "NaN weight": (fit(sample_weight=with_nan(np.ones(4), 2)), ValueError, r"fit: expected finite values in sample_weight, got nan at row 2"),
