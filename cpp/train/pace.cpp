@@ -11,6 +11,8 @@ namespace {
 // A stretch is long against the start of a team (a microsecond) and short against the time in which other work comes and goes.
 constexpr double kStretch = 20e-3;
 constexpr double kProbe = 2e-3;
+// Runs shorter than this part of a stretch are judged together with the next: a few steps alone are mostly the team's start.
+// Reasoned, not tuned.
 constexpr double kEnough = 0.5;
 // Probes come seldom enough to cost about 1 %: the first after 20 ms, then ever later, up to a second; and never sooner than after
 // 100 times what one takes, since a probe is one step at least.

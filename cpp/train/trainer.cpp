@@ -134,7 +134,7 @@ class TrainerOf final : public Trainer {
       run_batch(run, thread, batch, {}, batch.x.rows);
       if (thread == 0 && !run.failed()) sums.add(batch_, batch.x.rows);
     });
-    raise(run, batch, {}, batch.x.rows);
+    raise(run, "train_on_batch", batch, {}, batch.x.rows);
     commit_step();
     return sums.averages();
   }
@@ -324,15 +324,15 @@ class TrainerOf final : public Trainer {
 
   void raise(Run& run) {
     run.error.rethrow();
-    if (run.failed()) raise(run, data_, selection(), batch_rows());
+    if (run.failed()) raise(run, "fit", data_, selection(), batch_rows());
   }
 
-  void raise(const Run& run, const Dataset& data, Selection selection, std::size_t rows) {
+  void raise(const Run& run, const char* operation, const Dataset& data, Selection selection, std::size_t rows) {
     if (run.nonfinite.load()) {
-      throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, selection, {0, rows}), "fit", "x");
+      throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, selection, {0, rows}), operation, "x");
     }
     if (run.bad_label.load()) {
-      throw std::invalid_argument(text("fit: expected labels from 0 to ", program_.output.columns - 1, ", got another"));
+      throw std::invalid_argument(text(operation, ": expected labels from 0 to ", program_.output.columns - 1, ", got another"));
     }
     if (run.diverged.load()) {
       const std::string layer = diverged_layer(data, selection, rows);

@@ -240,7 +240,6 @@ class Sequential(Stack):
         try:
             chosen = self._sessions.loss(loss, "train_on_batch")
             rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "train_on_batch")
-            _core.require_finite(rows, "train_on_batch", "x")
             goal = self._sessions.goal("train_on_batch", chosen, metrics, y_checked.labels)
             choice = self._sessions.next_optimizer(optimizer)
             self.build(rows.shape[1])
