@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/team.h"
 #include "plan/program.h"
+#include "plan/schedule.h"
 
 namespace chainrule::plan {
 
@@ -48,21 +47,11 @@ void run_steps(const Program<T>& program, const Parameters<T>& parameters, const
 template <class T>
 void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows);
 
-/// All steps on all rows of the batch, together with the other members of a team: each takes its panels of every step's output (its
-/// rows, where a step works on whole rows), with a barrier where one reads what another wrote. To be called by every member.
+/// All steps on all rows of the batch, together with the other members of a team by columns: each takes its panels of a step's
+/// output, or its rows, with a barrier where one reads what another wrote (ColumnWalk). To be called by every member.
 template <class T>
 void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
                  int thread, int threads, Barrier& barrier);
-
-/// How a team shares out the steps of a batch: by blocks of rows, each through all steps, or by columns of each step.
-enum class Schedule : std::uint8_t { rows, columns };
-[[nodiscard]] const char* name_of(Schedule schedule) noexcept;
-/// The faster one for a batch of this much work.
-[[nodiscard]] Schedule choose_schedule(double flops, int threads) noexcept;
-/// Why that one, with the figures that were compared.
-[[nodiscard]] std::string why_schedule(double flops, int threads);
-/// The given one from now on, whatever the work; none takes it back. For tests.
-void override_schedule(std::optional<Schedule> schedule) noexcept;
 
 /// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none).
 template <class T>
@@ -74,18 +63,9 @@ struct Update {
   std::vector<PanelMatrix<T>> second;
 };
 
-/// A part of one gradient task: some rows of the parameter by some panels.
-struct ParameterTile {
-  std::size_t task = 0;
-  Range rows;
-  Range panels;
-};
-
+/// The tiles of all gradients.
 template <class T>
 [[nodiscard]] std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameters<T>& parameters);
-
-/// `parts` consecutive ranges of tiles of nearly equal work for batches of `rows` rows.
-[[nodiscard]] std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::size_t rows, int parts);
 
 /// Rows of a caller's array that the next row phase reads: `bytes` bytes each, row index[i] (i itself where index is null) at
 /// `stride` times that. No rows: nothing is known of them.

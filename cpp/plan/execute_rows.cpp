@@ -128,11 +128,6 @@ class Runner {
   int parts_;
 };
 
-bool is_element_wise(StepKind kind) {
-  return kind == StepKind::unary || kind == StepKind::unary_backward || kind == StepKind::binary;
-}
-bool is_by_panels(StepKind kind) { return is_element_wise(kind) || kind == StepKind::dense || kind == StepKind::input_gradient; }
-
 }  // namespace
 
 template <class T>
@@ -156,14 +151,13 @@ template <class T>
 void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
                  int thread, int threads, Barrier& barrier) {
   const Range mine = share(rows, thread, threads);
-  bool was_by_panels = false;  // of what came before; the batch was gathered by rows
-  for (const RowStep<T>& step : program.steps) {
-    // A thread may go on alone where it reads and writes only the panels that it has just written.
-    const bool alone = was_by_panels && is_element_wise(step.kind) && step.out.offset == step.a.offset;
-    if (!alone) barrier.wait();
-    was_by_panels = is_by_panels(step.kind);
+  ColumnWalk walk(threads);
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    const RowStep<T>& step = program.steps[i];
+    const auto [by_panels, waits] = walk.next(panels_to_share(step), rewrites(program.steps, i));
+    if (waits) barrier.wait();
     const profile::Span span(step.operation);
-    if (!was_by_panels) {
+    if (!by_panels) {
       if (mine.begin < mine.end) Runner<T>(program, parameters, context, mine).run(step);
       continue;
     }

@@ -10,10 +10,7 @@ namespace {
 using kernels::kPanelWidth;
 using kernels::Panels;
 
-// A tile of gradient lives on the stack between its product and its update: 64 x 2 panels are 8 KiB of first-level cache, and
-// enough work (64 x 32 x batch fma in float) to hide what a tile costs beside. Masters of few rows take more panels instead.
-constexpr std::size_t kTileRows = 64;
-constexpr std::size_t kTilePanels = 2;
+// Masters of few rows take more panels instead.
 constexpr std::size_t kTileArea = kTileRows * kTilePanels;
 constexpr std::size_t kMostTilePanels = 8;
 
@@ -87,27 +84,6 @@ std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameter
     }
   }
   return tiles;
-}
-
-std::vector<Range> share_tiles(const std::vector<ParameterTile>& tiles, std::size_t rows, int parts) {
-  // Beside its products a row of a tile costs about as much as 16 rows of batch: state, update, transposed copy.
-  constexpr std::size_t kUpdateRows = 16;
-  const auto work = [&](const ParameterTile& tile) {
-    return (tile.rows.end - tile.rows.begin) * (tile.panels.end - tile.panels.begin) * (rows + kUpdateRows);
-  };
-  std::size_t total = 0;
-  for (const ParameterTile& tile : tiles) total += work(tile);
-  std::vector<Range> shares;
-  std::size_t next = 0;
-  std::size_t done = 0;
-  for (int part = 0; part < parts; ++part) {
-    const std::size_t begin = next;
-    const std::size_t goal = share(total, part, parts).end;
-    // A tile goes to the part in which its middle falls.
-    while (next < tiles.size() && (part + 1 == parts || done + work(tiles[next]) / 2 < goal)) done += work(tiles[next++]);
-    shares.push_back({begin, next});
-  }
-  return shares;
 }
 
 /// Asks for a share of the lines of rows.

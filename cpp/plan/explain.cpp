@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/digits.h"
+#include "base/error.h"
 
 namespace chainrule::plan {
 namespace {
@@ -40,12 +41,29 @@ void add_team(std::ostringstream& out, const Step& step) {
       << "  estimate of a step: " << microseconds(step.cost.seconds(1)) << " with 1 thread";
   // What a second one would do is said even where there is none.
   const int others = std::max(planned, 2);
-  out << ", " << microseconds(step.cost.seconds(others)) << " with " << others << ": " << microseconds(step.cost.waiting(others))
-      << " of it waiting, " << microseconds(step.cost.reading(others)) << " reading what another has written ("
-      << digits(step.cost.work().shared_bytes, "B") << ")\n"
+  const TeamTime time = step.cost.time(others);
+  out << ", " << microseconds(time.seconds()) << " with " << others << ": " << microseconds(time.waiting) << " of it waiting, "
+      << microseconds(time.reading) << " reading what another has written (" << digits(time.bytes, "B") << ")\n"
       << "  a second thread pays from " << digits(step.cost.pays_from(), "FLOP") << " a step on, "
       << digits(step.cost.pays_from() / 2, "FLOP") << " for each\n";
   if (!step.measured.empty()) out << "  measured by the last fit: " << step.measured << '\n';
+}
+
+void add_schedule(std::ostringstream& out, const Step& step, Schedule schedule) {
+  out << "schedule: " << name_of(schedule) << ", ";
+  if (forced_schedule()) {
+    out << "forced, whatever the work\n";
+  } else if (step.threads == 1) {
+    out << "one thread has nothing to share out\n";
+  } else {
+    const auto says = [&](Schedule which) {
+      const TeamTime time = step.cost.time(step.threads, which);
+      return text(microseconds(time.seconds()), " by ", name_of(which), ", ", microseconds(time.waiting), " of it waiting and ",
+                  microseconds(time.reading), " reading");
+    };
+    out << "by the same estimate with " << step.threads << " threads: " << says(schedule) << "; "
+        << says(schedule == Schedule::rows ? Schedule::columns : Schedule::rows) << '\n';
+  }
 }
 
 }  // namespace
@@ -57,12 +75,14 @@ double Program<T>::row_flops() const noexcept {
   return flops;
 }
 
+double GradientTask::flops() const noexcept {
+  return 2.0 * static_cast<double>(dz.columns) * static_cast<double>(x.columns == 0 ? 1 : x.columns);
+}
+
 template <class T>
 double Program<T>::gradient_flops() const noexcept {
   double flops = 0;
-  for (const GradientTask& task : gradients) {
-    flops += 2.0 * static_cast<double>(task.dz.columns) * static_cast<double>(task.x.columns == 0 ? 1 : task.x.columns);
-  }
+  for (const GradientTask& task : gradients) flops += task.flops();
   return flops;
 }
 
@@ -96,12 +116,12 @@ std::string explain(const Program<T>& program, const Parameters<T>& store, const
   out << "training with " << step.batch << ": " << digits(step.cost.work().flops(), "FLOP")
       << " a step, and updates that take as long as " << digits(step.cost.work().update_flops, "FLOP") << '\n';
   add_team(out, step);
-  const Schedule schedule = choose_schedule(step.cost.work().flops(), step.threads);
-  out << "schedule: " << name_of(schedule) << ", " << why_schedule(step.cost.work().flops(), step.threads) << '\n';
+  const Schedule schedule = step.cost.schedule(step.threads);
+  add_schedule(out, step, schedule);
   add_memory(out, program);
   out << (schedule == Schedule::rows
               ? "row phase (each thread takes its rows through all steps, without waiting):\n"
-              : "row phase (each thread takes its columns of a step; a barrier where one reads another's):\n");
+              : "row phase (each thread takes its columns of a step, or its rows; a barrier where one reads another's):\n");
   add_row_steps(out, program);
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";
   for (const GradientTask& task : program.gradients) {

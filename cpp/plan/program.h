@@ -62,6 +62,8 @@ struct RowStep {
 struct GradientTask {
   std::size_t parameter = 0;
   Slot x, dz;
+  /// For each row of a batch.
+  [[nodiscard]] double flops() const noexcept;
 };
 
 template <class T>

@@ -1,40 +1,104 @@
-#include <atomic>
+#include "plan/schedule.h"
 
-#include "base/digits.h"
-#include "base/error.h"
-#include "plan/execute.h"
+#include <algorithm>
+#include <atomic>
+#include <span>
+#include <tuple>
 
 namespace chainrule::plan {
 namespace {
 
-// Columns cost a barrier at each step and spare each thread from reading all weights. 2 threads, Zen 5, 2026-11: mnist_l (2.4 GFLOP
-// a step) 1.01 times faster by columns, wide (81 GFLOP, two blocks of rows for each thread) 1.02 times slower.
-constexpr double kColumnsFromFlops = 1e9;
-constexpr double kColumnsToFlops = 20e9;
+constexpr int kNotForced = -1;
+std::atomic<int> g_forced{kNotForced};
 
-constexpr int kNotOverridden = -1;
-std::atomic<int> g_override{kNotOverridden};
+/// Owners for consecutive tiles, by their work: a tile goes to the part in which its middle falls.
+template <class Work>
+void cut(std::span<ParameterTile> tiles, int parts, const Work& work) {
+  std::size_t total = 0;
+  for (const ParameterTile& tile : tiles) total += work(tile);
+  std::size_t done = 0;
+  int part = 0;
+  for (ParameterTile& tile : tiles) {
+    while (part + 1 < parts && done + work(tile) / 2 >= share(total, part, parts).end) ++part;
+    tile.owner = part;
+    done += work(tile);
+  }
+}
+
+bool is_element_wise(StepKind kind) noexcept {
+  return kind == StepKind::unary || kind == StepKind::unary_backward || kind == StepKind::binary;
+}
 
 }  // namespace
 
 const char* name_of(Schedule schedule) noexcept { return schedule == Schedule::rows ? "rows" : "columns"; }
 
-Schedule choose_schedule(double flops, int threads) noexcept {
-  const int forced = g_override.load(std::memory_order_relaxed);
-  if (forced != kNotOverridden) return static_cast<Schedule>(forced);
-  return threads > 1 && flops >= kColumnsFromFlops && flops < kColumnsToFlops ? Schedule::columns : Schedule::rows;
-}
-
-std::string why_schedule(double flops, int threads) {
-  if (g_override.load(std::memory_order_relaxed) != kNotOverridden) return "forced, whatever the work";
-  if (threads == 1) return "one thread has nothing to share out";
-  const char* where = flops < kColumnsFromFlops ? "less than" : flops < kColumnsToFlops ? "within" : "more than";
-  return text(digits(flops, "FLOP"), " a step is ", where, " the ", digits(kColumnsFromFlops, "FLOP"), " to ",
-              digits(kColumnsToFlops, "FLOP"), " for which columns are faster");
-}
-
 void override_schedule(std::optional<Schedule> schedule) noexcept {
-  g_override.store(schedule ? static_cast<int>(*schedule) : kNotOverridden, std::memory_order_relaxed);
+  g_forced.store(schedule ? static_cast<int>(*schedule) : kNotForced, std::memory_order_relaxed);
 }
+
+std::optional<Schedule> forced_schedule() noexcept {
+  const int forced = g_forced.load(std::memory_order_relaxed);
+  return forced == kNotForced ? std::nullopt : std::optional(static_cast<Schedule>(forced));
+}
+
+template <class T>
+std::size_t panels_to_share(const RowStep<T>& step) noexcept {
+  const bool by_panels = is_element_wise(step.kind) || step.kind == StepKind::dense || step.kind == StepKind::input_gradient;
+  return by_panels ? kernels::panel_count<T>(step.out.columns) : 0;
+}
+
+template <class T>
+bool rewrites(const std::vector<RowStep<T>>& steps, std::size_t i) noexcept {
+  const Slot out = steps[i].out;
+  return i > 0 && is_element_wise(steps[i].kind) && out.offset == steps[i].a.offset && out.offset == steps[i - 1].out.offset;
+}
+
+std::vector<Range> share_tiles(std::vector<ParameterTile>& tiles, std::size_t rows, int parts, Schedule schedule) {
+  // Beside its products a row of a tile costs about as much as 16 rows of batch: state, update, transposed copy.
+  constexpr std::size_t kUpdateRows = 16;
+  const auto work = [&](const ParameterTile& tile) {
+    return (tile.rows.end - tile.rows.begin) * (tile.panels.end - tile.panels.begin) * (rows + kUpdateRows);
+  };
+  const auto place = [](const ParameterTile& tile) { return std::tuple(tile.task, tile.panels.begin, tile.rows.begin); };
+  const auto sort_by = [&](const auto& key) {
+    const auto less = [&](const ParameterTile& a, const ParameterTile& b) { return key(a) < key(b); };
+    if (!std::is_sorted(tiles.begin(), tiles.end(), less)) std::sort(tiles.begin(), tiles.end(), less);
+  };
+  sort_by(place);
+  if (schedule == Schedule::rows) {
+    cut(tiles, parts, work);
+  } else {
+    std::vector<std::size_t> load(static_cast<std::size_t>(parts));
+    for (std::size_t begin = 0, end = 0; begin < tiles.size(); begin = end) {
+      while (end < tiles.size() && tiles[end].task == tiles[begin].task) ++end;
+      const std::span<ParameterTile> task = std::span(tiles).subspan(begin, end - begin);
+      if (task.size() >= load.size()) {
+        cut(task, parts, work);
+      } else {  // too few for all: whoever has least to do
+        for (ParameterTile& tile : task) {
+          tile.owner = static_cast<int>(std::min_element(load.begin(), load.end()) - load.begin());
+          load[static_cast<std::size_t>(tile.owner)] += work(tile);
+        }
+        continue;
+      }
+      for (const ParameterTile& tile : task) load[static_cast<std::size_t>(tile.owner)] += work(tile);
+    }
+    sort_by([&](const ParameterTile& tile) { return std::tuple_cat(std::tuple(tile.owner), place(tile)); });
+  }
+  std::vector<Range> shares;
+  std::size_t next = 0;
+  for (int part = 0; part < parts; ++part) {
+    const std::size_t begin = next;
+    while (next < tiles.size() && tiles[next].owner == part) ++next;
+    shares.push_back({begin, next});
+  }
+  return shares;
+}
+
+template std::size_t panels_to_share(const RowStep<float>&) noexcept;
+template std::size_t panels_to_share(const RowStep<double>&) noexcept;
+template bool rewrites(const std::vector<RowStep<float>>&, std::size_t) noexcept;
+template bool rewrites(const std::vector<RowStep<double>>&, std::size_t) noexcept;
 
 }  // namespace chainrule::plan

@@ -1,6 +1,7 @@
 #include "plan/team_cost.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace chainrule::plan {
 
@@ -9,17 +10,26 @@ namespace {
 // Fitted to nets of widths 2 to 784 and batches 1 to 1024 with one thread and two, Zen 5, 2 cores, AVX-512, 2026-11
 // (docs/decisions.md). For a run between cores that share a cache: where they do not, it finds its team too large and takes a
 // smaller one (train/pace.h), but never a larger one.
-constexpr TeamWaits kRun = {0, 0.4e-6, 25e9};
+constexpr TeamWaits kRun = {0, 0.13e-6, 25e9};
 // For a call between cores that do not, where a flag takes three times as long: nothing corrects its choice. A start includes
 // waking.
-constexpr TeamWaits kCall = {5e-6, 2e-6, 12e9};
+constexpr TeamWaits kCall = {5e-6, 0.67e-6, 12e9};
+
+// Of a step by rows: after the row phase, after the updates, after thread 0's look at the clock.
+constexpr int kStepBarriers = 3;
 
 // A team must be this much faster than one thread, or it is only trouble for others.
 constexpr double kBetter = 0.95;
+// And columns must save so much more than they cost: the estimate of the parts is no better than this.
+constexpr double kSure = 1.25;
 
 // A batch of one row is one thread's: it alone reads what the others wrote, a third of the time (256-256-256-256 and
 // 784-512-256-10).
 constexpr double kOneReader = 1.0 / 3;
+
+// Bytes of values count for less than those of weights, which are read for a thread's few rows at a time (the same nets by both
+// schedules, and digits, tabular, mnist_s and mnist_m).
+constexpr double kValueBytes = 0.4;
 
 // FLOP a second and lane, float and double alike: of 64-64-64-64 and 256-256-256-256, batch 32, 13.9 with AVX-512 and 14.6 with
 // AVX2 (Zen 5, 2026-11). An emulated fma takes as long whatever the lanes: 1.3 GFLOP/s in float, 1.7 in double (same processor).
@@ -55,31 +65,104 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
     const auto size = static_cast<double>(parameter.rows * parameter.columns);
     const int copies = parameter.value.empty() || parameter.transposed.empty() ? 1 : 2;
     const int moments = (update.first.empty() ? 0 : 1) + (update.second.empty() ? 0 : 1);
-    work.update_flops += kUpdateFlops * size * (copies + moments);
+    const double update = kUpdateFlops * size * (copies + moments);
+    work.update_flops += update;
     work.shared_bytes += sizeof(T) * size * copies * (rows == 1 ? kOneReader : 1);
     // A weight's gradient sums over all rows of both its sides; a bias's over one that its weight's has read.
     const std::size_t columns = task.x.columns == 0 ? 0 : task.x.columns + task.dz.columns;
-    work.shared_bytes += static_cast<double>(sizeof(T) * columns * rows);
+    const double values = kValueBytes * static_cast<double>(sizeof(T) * columns * rows);
+    work.shared_bytes += values;
+    const std::size_t pieces = (parameter.master_rows() + kTileRows - 1) / kTileRows * parameter.master_panels();
+    work.tasks.push_back({task.flops() * static_cast<double>(rows) + update, parameter.master_panels(), pieces, values});
+  }
+  work.steps.reserve(program.steps.size());
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    const RowStep<T>& step = program.steps[i];
+    Work::Step& add = work.steps.emplace_back();
+    add.flops = step.flops_per_row * static_cast<double>(rows);
+    add.panels = panels_to_share(step);
+    add.rewrites = rewrites(program.steps, i);
+    add.value_bytes = kValueBytes * static_cast<double>(sizeof(T) * rows * step.a.columns);
+    if (step.weight == kNoParameter) continue;
+    add.weight_bytes = static_cast<double>(sizeof(T) * parameters[step.weight].rows * parameters[step.weight].columns);
+    add.own_weights = step.kind == StepKind::dense;
   }
   return work;
 }
 
-TeamCost::TeamCost(const Work& work, Occasion occasion) noexcept : work_(work), waits_(occasion == Occasion::run ? kRun : kCall) {}
+TeamCost::TeamCost(Work work, Occasion occasion) noexcept
+    : work_(std::move(work)), waits_(occasion == Occasion::run ? kRun : kCall) {}
 
-double TeamCost::waiting(int threads) const noexcept { return threads == 1 ? 0 : waits_.start + threads * waits_.member; }
-
-double TeamCost::reading(int threads) const noexcept { return work_.shared_bytes / waits_.bandwidth * (threads - 1) / threads; }
-
-double TeamCost::seconds(int threads) const noexcept {
+double TeamCost::most_rows(int threads) const noexcept {
   const auto n = static_cast<std::size_t>(threads);
   const std::size_t grains = (work_.rows + work_.grain - 1) / work_.grain;
   const std::size_t mine = std::max(std::min((grains + n - 1) / n * work_.grain, work_.rows), kFewRows);
-  const double share = static_cast<double>(mine) / static_cast<double>(std::max<std::size_t>(work_.rows, 1));
-  const double flops = work_.row_flops * share + (work_.tile_flops + work_.update_flops) / threads;
-  return flops / work_.rate + waiting(threads) + reading(threads);
+  return static_cast<double>(mine) / static_cast<double>(std::max<std::size_t>(work_.rows, 1));
 }
 
-bool TeamCost::may_pay() const noexcept { return waiting(2) + reading(2) < kBetter * seconds(1); }
+TeamTime TeamCost::time(int threads, double flops, int barriers, double bytes) const noexcept {
+  TeamTime time;
+  time.working = flops / work_.rate;
+  if (threads == 1) return time;
+  time.waiting = waits_.start + threads * waits_.member * barriers;
+  time.bytes = bytes;
+  time.reading = bytes / waits_.bandwidth * (threads - 1) / threads;
+  return time;
+}
+
+TeamTime TeamCost::by_rows(int threads) const noexcept {
+  const double flops = work_.row_flops * most_rows(threads) + (work_.tile_flops + work_.update_flops) / threads;
+  return time(threads, flops, kStepBarriers, work_.shared_bytes);
+}
+
+TeamTime TeamCost::by_columns(int threads) const noexcept {
+  // The thread with most of several pieces takes the rounded up part.
+  const auto most = [n = static_cast<std::size_t>(threads)](std::size_t pieces) {
+    const std::size_t mine = (pieces + n - 1) / n;
+    return static_cast<double>(mine) / static_cast<double>(pieces);
+  };
+  double flops = 0;
+  double bytes = 0;
+  int barriers = kStepBarriers;
+  ColumnWalk walk(threads);
+  for (const Work::Task& task : work_.tasks) {
+    flops += task.flops * (task.pieces >= static_cast<std::size_t>(threads) ? most(task.pieces) : 1.0 / threads);
+    // Values of as many panels as can be shared, a thread has written or read before.
+    if (!walk.by_panels(task.panels)) bytes += task.value_bytes;
+  }
+  for (const Work::Step& step : work_.steps) {
+    const auto [by_panels, waits] = walk.next(step.panels, step.rewrites);
+    if (waits) ++barriers;
+    flops += step.flops * (by_panels ? most(step.panels) * most_rows(1) : most_rows(threads));
+    if (waits) bytes += step.value_bytes / (by_panels ? 1 : threads);
+    if (!by_panels || !step.own_weights) bytes += step.weight_bytes;
+  }
+  return time(threads, flops, barriers, bytes);
+}
+
+TeamTime TeamCost::time(int threads, Schedule schedule) const noexcept {
+  return schedule == Schedule::rows ? by_rows(threads) : by_columns(threads);
+}
+
+Schedule TeamCost::schedule(int threads) const noexcept {
+  if (const std::optional<Schedule> forced = forced_schedule(); forced && !work_.steps.empty()) return *forced;
+  const auto has_panels = [walk = ColumnWalk(threads)](const Work::Step& step) { return walk.by_panels(step.panels); };
+  if (threads == 1 || std::none_of(work_.steps.begin(), work_.steps.end(), has_panels)) return Schedule::rows;
+  const TeamTime rows = by_rows(threads);
+  const TeamTime columns = by_columns(threads);
+  double saved = 0;
+  double lost = 0;
+  for (double TeamTime::*const part : {&TeamTime::working, &TeamTime::waiting, &TeamTime::reading}) {
+    saved += std::max(rows.*part - columns.*part, 0.0);
+    lost += std::max(columns.*part - rows.*part, 0.0);
+  }
+  return saved > kSure * lost ? Schedule::columns : Schedule::rows;
+}
+
+bool TeamCost::may_pay() const noexcept {
+  const TeamTime two = time(2);
+  return two.waiting + two.reading < kBetter * seconds(1);
+}
 
 int TeamCost::best(int most) const noexcept {
   int best = 1;
@@ -93,7 +176,10 @@ int TeamCost::best(int most) const noexcept {
   return best;
 }
 
-double TeamCost::pays_from() const noexcept { return (waiting(2) + reading(2)) / (kBetter - 0.5) * work_.rate; }
+double TeamCost::pays_from() const noexcept {
+  const TeamTime two = time(2);
+  return (two.waiting + two.reading) / (kBetter - 0.5) * work_.rate;
+}
 
 int choose_threads(const TeamCost& cost) {
   if (const int forced = forced_threads(); forced > 0) return forced;

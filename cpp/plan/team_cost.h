@@ -1,8 +1,10 @@
-// How many threads a team has for some work: the number with which, by this estimate, it takes least time,
-//   seconds(n) = (row work max(rows of a thread, 4) / rows + tile work / n) / rate + start + n member + (n - 1) / n bytes /
-//   bandwidth.
-// The bits do not depend on it, so an estimate is enough.
+// How many threads a team has for some work, and how they share it out: what takes least time by this estimate,
+//   seconds(n) = flops of the busiest / rate + start + n member barriers + (n - 1) / n bytes / bandwidth,
+// in which the schedules differ in barriers and in the bytes that one thread writes and another reads. The bits depend on neither,
+// so an estimate is enough.
 #pragma once
+
+#include <vector>
 
 #include "base/threads.h"
 #include "kernels/table.h"
@@ -12,13 +14,33 @@ namespace chainrule::plan {
 
 /// The work of a batch, in FLOP, and what the threads of a team must tell each other about it.
 struct Work {
+  /// A step of the row phase, for a team by columns.
+  struct Step {
+    double flops = 0;
+    std::size_t panels = 0;    // panels_to_share
+    bool rewrites = false;     // what the step before has written
+    double value_bytes = 0;    // the values that a thread reads for any panel, at what they count
+    double weight_bytes = 0;   // the weights that all of its panels read
+    bool own_weights = false;  // each panel reads those that its own thread updates
+  };
+
+  /// A parameter's gradient and update, likewise.
+  struct Task {
+    double flops = 0;
+    std::size_t panels = 0;  // of the parameter
+    std::size_t pieces = 0;  // that it can be cut into
+    double value_bytes = 0;  // the values that its gradient reads
+  };
+
   double row_flops = 0;     // the row phase
   double tile_flops = 0;    // the gradients
   double update_flops = 0;  // the updates: not their FLOP but those that the products do meanwhile
-  double shared_bytes = 0;  // what one thread writes and all others read before the next batch
+  double shared_bytes = 0;  // by rows: what one thread writes and all others read before the next batch
   double rate = 1;          // FLOP a second of one thread
   std::size_t rows = 0;
-  std::size_t grain = 1;  // rows that one thread takes together
+  std::size_t grain = 1;    // rows that one thread takes together
+  std::vector<Step> steps;  // none: only by rows
+  std::vector<Task> tasks;
 
   [[nodiscard]] double flops() const noexcept { return row_flops + tile_flops; }
 };
@@ -39,7 +61,7 @@ enum class Occasion : std::uint8_t { run, call };
 /// Seconds that a team needs beside its work.
 struct TeamWaits {
   double start;      // of a region
-  double member;     // of each member, in a step's barriers
+  double member;     // of each member, in a barrier
   double bandwidth;  // bytes a second of memory that another thread has just written
 };
 
@@ -48,15 +70,25 @@ struct TeamWaits {
 /// 2026-11).
 inline constexpr std::size_t kFewRows = 4;
 
+/// Seconds of a team's step.
+struct TeamTime {
+  double working = 0;
+  double waiting = 0;  // in barriers and, for a call, to begin
+  double reading = 0;  // what another has written
+  double bytes = 0;    // of that
+  [[nodiscard]] double seconds() const noexcept { return working + waiting + reading; }
+};
+
 class TeamCost {
  public:
-  TeamCost(const Work& work, Occasion occasion) noexcept;
+  TeamCost(Work work, Occasion occasion) noexcept;
 
   [[nodiscard]] const Work& work() const noexcept { return work_; }
-  [[nodiscard]] double seconds(int threads) const noexcept;
-  /// What of it the team waits in barriers and, for a call, to begin; and what it takes to read each other's writes.
-  [[nodiscard]] double waiting(int threads) const noexcept;
-  [[nodiscard]] double reading(int threads) const noexcept;
+  /// The schedule that takes less time, or the one that override_schedule forces; what it takes, and what another would.
+  [[nodiscard]] Schedule schedule(int threads) const noexcept;
+  [[nodiscard]] TeamTime time(int threads) const noexcept { return time(threads, schedule(threads)); }
+  [[nodiscard]] TeamTime time(int threads, Schedule schedule) const noexcept;
+  [[nodiscard]] double seconds(int threads) const noexcept { return time(threads).seconds(); }
   /// The least team, up to `most`, that needs least time, if it is enough faster than one thread; else 1.
   [[nodiscard]] int best(int most) const noexcept;
   /// Whether more threads than one can pay at all, however many there are.
@@ -65,6 +97,12 @@ class TeamCost {
   [[nodiscard]] double pays_from() const noexcept;
 
  private:
+  [[nodiscard]] TeamTime by_rows(int threads) const noexcept;
+  [[nodiscard]] TeamTime by_columns(int threads) const noexcept;
+  /// The part of the batch that the thread with most rows has.
+  [[nodiscard]] double most_rows(int threads) const noexcept;
+  [[nodiscard]] TeamTime time(int threads, double flops, int barriers, double bytes) const noexcept;
+
   Work work_;
   TeamWaits waits_;
 };

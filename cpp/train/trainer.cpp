@@ -14,11 +14,6 @@
 namespace chainrule::train {
 namespace {
 
-// How often thread 0 looks at the clock: often enough to keep a deadline to a millisecond, seldom enough to cost nothing (a look
-// takes about 25 ns, a step of the smallest nets 100).
-constexpr auto kClockInterval = std::chrono::milliseconds(1);
-constexpr std::size_t kMostStepsBetweenLooks = 1024;
-
 // Data of up to this size stays in a core's own cache; of a next batch no more is asked for than leaves room for the work under
 // way.
 constexpr std::size_t kNearBytes = std::size_t{512} * 1024;
@@ -110,8 +105,8 @@ class TrainerOf final : public Trainer {
     for (;;) {
       Run run(limits, stop, started, forced ? planned : pace_.threads());
       if (!forced) run.stretch = pace_.stretch();
-      run.schedule = plan::choose_schedule(team.work().flops(), run.threads);
-      shares_ = plan::share_tiles(tiles_, batch_size_, run.threads);
+      run.schedule = team.schedule(run.threads);
+      shares_ = plan::share_tiles(tiles_, batch_size_, run.threads, run.schedule);
       if (validation_) evaluator_.prepare(*validation_, run.threads);
       run_team(run.threads, [&](int thread) { train(run, thread); });
       raise(run);
@@ -127,8 +122,8 @@ class TrainerOf final : public Trainer {
     if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
     const plan::TeamCost team = cost(batch.x.rows, plan::Occasion::call);
     Run run({}, {}, Clock::now(), plan::choose_threads(team));
-    run.schedule = plan::choose_schedule(team.work().flops(), run.threads);
-    shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads);
+    run.schedule = team.schedule(run.threads);
+    shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads, run.schedule);
     Sums sums;
     run_team(run.threads, [&](int thread) {
       run_batch(run, thread, batch, {}, batch.x.rows);
@@ -306,20 +301,14 @@ class TrainerOf final : public Trainer {
 
   void look_around(Run& run) {
     if (run.stop.raised()) return end(run, RunStatus::interrupted);
-    if (--run.steps_until_look > 0) return;
+    if (!run.glances.due()) return;
     const Clock::time_point now = Clock::now();
     if (seconds_between(run.started, now) >= run.limits.seconds) return end(run, RunStatus::time);
     if (seconds_between(run.began, now) >= run.stretch) {
       run.next = Next::stop;
       return;
     }
-    if (now - run.looked < kClockInterval / 2) {
-      run.steps_between_looks = std::min(2 * run.steps_between_looks, kMostStepsBetweenLooks);
-    } else if (now - run.looked > kClockInterval) {
-      run.steps_between_looks = std::max<std::size_t>(run.steps_between_looks / 2, 1);
-    }
-    run.looked = now;
-    run.steps_until_look = run.steps_between_looks;
+    run.glances.looked(now);
   }
 
   void raise(Run& run) {

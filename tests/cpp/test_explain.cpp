@@ -83,16 +83,17 @@ void test_threads_and_their_reason() {
   text = small.trainer->explain();
   override_threads(0);
   CHECK(count(text, "threads: 3 of at most ") == 1 && count(text, ", forced, whatever the work\n") == 1);
-  CHECK(count(text, "schedule: rows, ") == 1 && count(text, " a step is less than the 1.00 GFLOP to 20.0 GFLOP for which") == 1);
+  CHECK(count(text, "schedule: rows, by the same estimate with 3 threads: ") == 1);
+  CHECK(count(text, " us by rows, ") == 1 && count(text, " us by columns, ") == 1);
 }
 
 void test_schedules() {
-  CHECK(plan::why_schedule(2e9, 1) == "one thread has nothing to share out");
-  for (const double flops : {1e6, 2e9, 1e12}) {
-    const bool columns = plan::choose_schedule(flops, 2) == plan::Schedule::columns;
-    CHECK(columns == (plan::why_schedule(flops, 2).find(" is within ") != std::string::npos));
-  }
-  CHECK(plan::why_schedule(1e12, 2).find("1.00 TFLOP a step is more than ") == 0);
+  // Few rows and many weights, which each thread keeps by columns.
+  const Trained wide({256, 256, 256, 4}, 8);
+  override_threads(2);
+  wide.fit(8);
+  CHECK(count(wide.trainer->explain(), "schedule: columns, by the same estimate with 2 threads: ") == 1);
+  override_threads(0);
   const Trained net({6, 40, 3}, 8);
   net.fit(8);
   CHECK(count(net.trainer->explain(), "row phase (each thread takes its rows ") == 1);

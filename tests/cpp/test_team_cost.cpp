@@ -1,4 +1,5 @@
 // The number of threads for a piece of work: the estimate's own rules, on made-up work and rates.
+#include <algorithm>
 #include <cmath>
 
 #include "all_tables.h"
@@ -111,7 +112,10 @@ void test_work() {
   CHECK(plain.rows == 10);
   CHECK(plain.row_flops == 10.0 * 2 * 32 * 64);
   CHECK(plain.tile_flops == 10.0 * 2 * (32 * 64 + 64));
-  CHECK(plain.shared_bytes == static_cast<double>(sizeof(T)) * (32 * 64 + 64 + 10 * (32 + 64)));
+  const double values = plain.tasks[0].value_bytes;
+  CHECK(plain.shared_bytes == static_cast<double>(sizeof(T)) * (32 * 64 + 64) + values);
+  CHECK(values > 0 && values <= static_cast<double>(sizeof(T)) * 10 * (32 + 64));
+  CHECK(plain.tasks[0].flops + plain.tasks[1].flops == plain.tile_flops + plain.update_flops);
   store.keep_transposed(0);
   const Work copied = work_of(program, 10, store, update);
   CHECK(copied.shared_bytes == plain.shared_bytes + static_cast<double>(sizeof(T)) * 32 * 64);
@@ -122,6 +126,106 @@ void test_work() {
   CHECK(work_of(program, 1, store, update).shared_bytes < adam.shared_bytes / 3);
   const Work forward = work_of(program, 10);
   CHECK(forward.row_flops == plain.row_flops && forward.tile_flops == 0 && forward.update_flops == 0 && forward.shared_bytes == 0);
+}
+
+// A net of 64 rows, 16 inputs and two layers of 64 panels.
+Work two_layers(double weight_bytes, double value_bytes) {
+  Work work = products(4e7, 3 * weight_bytes + 4 * value_bytes, 64);
+  const Work::Step first{5e6, 64, false, value_bytes / 4, weight_bytes, true};
+  const Work::Step activation{0, 64, true, value_bytes, 0, false};
+  const Work::Step second{5e6, 64, false, value_bytes, weight_bytes, true};
+  const Work::Step loss{0, 0, false, value_bytes, 0, false};
+  const Work::Step back{1e7, 64, false, value_bytes, weight_bytes, false};
+  work.steps = {first, activation, second, loss, back};
+  work.tasks = {{1e7, 64, 128, value_bytes}, {1e7, 64, 128, value_bytes}};
+  return work;
+}
+
+void test_schedules() {
+  // Large weights stay where they are by columns, large values by rows.
+  const TeamCost weights(two_layers(1e6, 1e3), Occasion::run);
+  CHECK(weights.schedule(2) == Schedule::columns && weights.schedule(1) == Schedule::rows);
+  CHECK(weights.time(2, Schedule::columns).bytes < 0.5 * weights.time(2, Schedule::rows).bytes);
+  CHECK(weights.time(2, Schedule::columns).waiting > weights.time(2, Schedule::rows).waiting);
+  CHECK(weights.seconds(2) == weights.time(2, Schedule::columns).seconds());
+  Work values = two_layers(1e3, 1e6);
+  values.shared_bytes = 1e6;
+  CHECK(TeamCost(values, Occasion::run).schedule(2) == Schedule::rows);
+  // 64 panels are 2 each for 32 threads, and too few for more.
+  CHECK(weights.schedule(32) == Schedule::columns && weights.schedule(33) == Schedule::rows);
+  // 5 panels for 2 threads are 3 for one of them.
+  Work uneven = two_layers(1e3, 1e3);
+  uneven.shared_bytes = 0;
+  for (Work::Step& step : uneven.steps) step.panels = step.panels == 0 ? 0 : 5;
+  const TeamCost cost(uneven, Occasion::run);
+  CHECK(cost.time(2, Schedule::columns).working > cost.time(2, Schedule::rows).working);
+  CHECK(cost.schedule(2) == Schedule::rows);
+  for (const Schedule forced : {Schedule::rows, Schedule::columns}) {
+    override_schedule(forced);
+    CHECK(weights.schedule(2) == forced && weights.schedule(1) == forced);
+    CHECK(TeamCost(products(1e9, 0), Occasion::run).schedule(2) == Schedule::rows);  // nothing to go by columns
+  }
+  override_schedule(std::nullopt);
+}
+
+void test_walk() {
+  ColumnWalk walk(2);
+  const auto next = [&](std::size_t panels, bool rewrites) {
+    const auto [by_panels, waits] = walk.next(panels, rewrites);
+    return std::pair(by_panels, waits);
+  };
+  CHECK(next(3, false) == std::pair(false, false));  // a thread's own rows, which it has gathered
+  CHECK(next(4, true) == std::pair(true, true));
+  CHECK(next(4, true) == std::pair(true, false));
+  CHECK(next(4, false) == std::pair(true, true));
+  CHECK(next(0, true) == std::pair(false, true));
+  CHECK(next(0, false) == std::pair(false, false));
+}
+
+std::vector<ParameterTile> tiles_of(const std::vector<std::pair<std::size_t, std::size_t>>& shapes) {
+  std::vector<ParameterTile> tiles;
+  for (std::size_t task = 0; task < shapes.size(); ++task) {
+    for (std::size_t panel = 0; panel < shapes[task].second; panel += kTilePanels) {
+      for (std::size_t row = 0; row < shapes[task].first; row += kTileRows) {
+        tiles.push_back({task, {row, std::min(row + kTileRows, shapes[task].first)}, {panel, panel + kTilePanels}});
+      }
+    }
+  }
+  return tiles;
+}
+
+void test_shares() {
+  const std::vector<std::pair<std::size_t, std::size_t>> shapes = {{256, 32}, {512, 16}, {10, 2}, {10, 2}};
+  std::vector<ParameterTile> tiles = tiles_of(shapes);
+  const std::size_t count = tiles.size();
+  for (const Schedule schedule : {Schedule::rows, Schedule::columns, Schedule::rows}) {
+    for (const int parts : {1, 2, 3, 7}) {
+      const std::vector<Range> shares = share_tiles(tiles, 64, parts, schedule);
+      CHECK(shares.size() == static_cast<std::size_t>(parts) && tiles.size() == count);
+      std::size_t next = 0;
+      for (const Range& share : shares) {
+        CHECK(share.begin == next && share.end > next);
+        next = share.end;
+        if (schedule == Schedule::rows) continue;
+        for (std::size_t task = 0; task < 2; ++task) {  // each thread has its part of each large parameter
+          const auto mine = std::count_if(tiles.begin() + static_cast<std::ptrdiff_t>(share.begin),
+                                          tiles.begin() + static_cast<std::ptrdiff_t>(share.end),
+                                          [&](const ParameterTile& tile) { return tile.task == task; });
+          CHECK(std::abs(static_cast<double>(mine) - 64.0 / parts) < 1);
+        }
+      }
+      CHECK(next == count);
+    }
+  }
+  // Every tile once, in the order they came in.
+  const std::vector<ParameterTile> before = tiles_of(shapes);
+  for (std::size_t i = 0; i < count; ++i) {
+    CHECK(tiles[i].task == before[i].task && tiles[i].rows.begin == before[i].rows.begin &&
+          tiles[i].panels.begin == before[i].panels.begin);
+  }
+  // The two small ones go to two threads.
+  const std::vector<Range> shares = share_tiles(tiles, 64, 2, Schedule::columns);
+  CHECK(tiles[shares[0].end - 1].task >= 2 && tiles[shares[1].end - 1].task >= 2);
 }
 
 void test_rates() {
@@ -159,6 +263,9 @@ int main() {
   test_rows_that_are_too_few();
   test_work<float>();
   test_work<double>();
+  test_schedules();
+  test_walk();
+  test_shares();
   test_rates();
   test_choice();
   return test::finish();
