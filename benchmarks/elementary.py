@@ -1,7 +1,7 @@
 """The elementary functions in one table: time of an element beside NumPy's and PyTorch's, and the largest error of ours.
 
 The errors come from the program `ulp` (tests/cpp/ulp.cpp), whose output is kept beside the results: ulp --stride 1 > ulp.txt tries
-every float32 there is, for hours.
+every float32 there is, for an hour.
 """
 
 import re
