@@ -30,13 +30,14 @@ py::tuple tuple_of(const Shape& shape) {
 std::string operation_of(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.operation != nullptr) return std::string(node.operation->name());
-  if (node.value.defined()) return "constant";
+  if (node.constant) return "constant";
   const std::vector<NodeId>& parameters = graph.parameters();
   return std::binary_search(parameters.begin(), parameters.end(), id) ? "parameter" : "input";
 }
 
 NodeId apply(Graph& graph, const std::string& operation, std::vector<NodeId> inputs, Shape axes, Shape shape,
-             std::optional<double> alpha, std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, std::string name) {
+             std::optional<double> alpha, std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed,
+             std::string name) {
   const graph::Operation& found = graph::operation_named(operation);
   graph::Attributes attributes;
   attributes.axes = std::move(axes);
@@ -46,6 +47,7 @@ NodeId apply(Graph& graph, const std::string& operation, std::vector<NodeId> inp
   attributes.transpose_a = transpose_a;
   attributes.transpose_b = transpose_b;
   attributes.keepdims = keepdims;
+  attributes.reversed = reversed;
   return graph.apply(found, std::move(inputs), std::move(attributes), std::move(name));
 }
 
@@ -113,6 +115,8 @@ transpose_a, transpose_b : bool
     Whether matmul transposes its operands.
 keepdims : bool
     Whether a reduction leaves its axes with size 1.
+reversed : bool
+    Whether cumsum starts at the last element.
 name : str
     A name for drawings.
 
@@ -176,7 +180,8 @@ void bind_graph(py::module_& module) {
           py::arg("value"), "Add a fixed value, of the graph's type or int64.")
       .def("apply", &apply, py::arg("operation"), py::arg("inputs"), py::kw_only(), py::arg("axes") = Shape(),
            py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
-           py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("name") = "", kApplyDoc)
+           py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("name") = "",
+           kApplyDoc)
       .def(
           "shape", [](const Graph& graph, NodeId node) { return tuple_of(graph.node(node).shape); }, py::arg("node"),
           "The shape of a node; -1 stands for rows.")

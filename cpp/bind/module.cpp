@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("__version__") = CHAINRULE_VERSION;
   chainrule::bind::bind_errors(module);
   chainrule::bind::bind_graph(module);
+  chainrule::bind::bind_variables(module);
   chainrule::bind::bind_training(module);
   chainrule::bind::bind_tools(module);
 }

@@ -26,6 +26,14 @@ void check_rows_lead(std::string_view operation, const Shape& shape) {
   }
 }
 
+Node node_of(Tensor value) {
+  Node node;
+  node.shape = value.shape();
+  node.dtype = value.dtype();
+  node.value = std::move(value);
+  return node;
+}
+
 }  // namespace
 
 std::string shape_text(const Shape& shape) {
@@ -36,7 +44,7 @@ std::string shape_text(const Shape& shape) {
   return out + (shape.size() == 1 ? ",)" : ")");
 }
 
-Graph::Graph(DType dtype) : dtype_(dtype) {
+Graph::Graph(DType dtype, Evaluate when) : dtype_(dtype), when_(when) {
   if (dtype == DType::int64) throw TypeError("graph: expected float32 or float64, got int64");
 }
 
@@ -46,6 +54,7 @@ const Node& Graph::node(NodeId id) const {
 }
 
 NodeId Graph::add(Node node) {
+  if (node.value.defined()) new_bytes_ += node.value.size() * size_of(node.dtype);
   nodes_.push_back(std::move(node));
   return size() - 1;
 }
@@ -85,15 +94,25 @@ NodeId Graph::constant(Tensor value) {
   if (value.dtype() != dtype_ && value.dtype() != DType::int64) {
     throw TypeError(text("constant: expected ", name_of(dtype_), " or int64, got ", name_of(value.dtype())));
   }
-  Node node;
-  node.shape = value.shape();
-  node.dtype = value.dtype();
-  node.value = std::move(value);
+  Node node = node_of(std::move(value));
+  node.constant = true;
   return add(std::move(node));
 }
 
+NodeId Graph::variable(Tensor value) {
+  if (value.dtype() != dtype_) throw TypeError(text("variable: expected ", name_of(dtype_), ", got ", name_of(value.dtype())));
+  return add(node_of(std::move(value)));
+}
+
+Tensor Graph::value_of(const Node& node) const {
+  std::vector<Tensor> values;
+  values.reserve(node.inputs.size());
+  for (const NodeId id : node.inputs) values.push_back(nodes_[static_cast<std::size_t>(id)].value);
+  return node.operation->forward(values, node.attributes, node.shape);
+}
+
 NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes, std::string name) {
-  if (inputs.size() != static_cast<std::size_t>(operation.arity())) {
+  if (operation.arity() != kAnyNumber && inputs.size() != static_cast<std::size_t>(operation.arity())) {
     throw std::invalid_argument(text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
   }
   std::vector<ValueType> types;
@@ -108,7 +127,27 @@ NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attr
   added.shape = std::move(type.shape);
   added.dtype = type.dtype;
   added.name = std::move(name);
+  if (when_ == Evaluate::at_once) added.value = value_of(added);
   return add(std::move(added));
+}
+
+void Graph::forget_but(std::span<NodeId* const> roots) {
+  std::vector<NodeId> number(nodes_.size(), kNone);
+  for (const NodeId* root : roots) number[static_cast<std::size_t>(*root)] = 0;
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    if (number[i] == kNone) continue;
+    for (const NodeId input : nodes_[i].inputs) number[static_cast<std::size_t>(input)] = 0;
+  }
+  std::deque<Node> kept;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (number[i] == kNone) continue;
+    number[i] = static_cast<NodeId>(kept.size());
+    for (NodeId& input : nodes_[i].inputs) input = number[static_cast<std::size_t>(input)];
+    kept.push_back(std::move(nodes_[i]));
+  }
+  nodes_ = std::move(kept);
+  for (NodeId* root : roots) *root = number[static_cast<std::size_t>(*root)];
+  new_bytes_ = 0;
 }
 
 std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std::span<const NodeId> outputs, NodeId first) {

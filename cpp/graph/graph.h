@@ -34,6 +34,7 @@ struct Attributes {
   bool transpose_a = false;  // matmul
   bool transpose_b = false;
   bool keepdims = false;  // reductions
+  bool reversed = false;  // cumsum
 };
 
 struct Node {
@@ -43,12 +44,16 @@ struct Node {
   Shape shape;
   DType dtype = DType::float32;
   std::string name;  // inputs and parameters have one; layers name what they add
-  Tensor value;      // constants only
+  Tensor value;      // constants, and all nodes of a graph that evaluates at once
+  bool constant = false;
 };
+
+enum class Evaluate : std::uint8_t { later, at_once };
 
 class Graph {
  public:
-  explicit Graph(DType dtype);
+  /// A graph that evaluates at once has variables instead of inputs and parameters, and each node its value from the start.
+  explicit Graph(DType dtype, Evaluate when = Evaluate::later);
 
   /// The floating-point type of the graph's values.
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
@@ -57,17 +62,24 @@ class Graph {
   [[nodiscard]] const Node& node(NodeId id) const;
   [[nodiscard]] const std::vector<NodeId>& inputs() const noexcept { return inputs_; }
   [[nodiscard]] const std::vector<NodeId>& parameters() const noexcept { return parameters_; }
+  /// The bytes of values that nodes have got since the graph was made or last forgot some.
+  [[nodiscard]] std::size_t new_bytes() const noexcept { return new_bytes_; }
+  /// Forgets all nodes but those that `roots` depend on, for graphs that evaluate at once; gives each root its new number.
+  void forget_but(std::span<NodeId* const> roots);
 
   /// A value given at each evaluation. DType::int64 for class labels.
   NodeId input(std::string name, Shape shape, DType dtype);
   /// A value that training changes; names are unique.
   NodeId parameter(std::string name, Shape shape);
   NodeId constant(Tensor value);
+  /// A value to differentiate in, for graphs that evaluate at once.
+  NodeId variable(Tensor value);
   /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
   NodeId apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes = {}, std::string name = {});
 
  private:
   NodeId add(Node node);
+  [[nodiscard]] Tensor value_of(const Node& node) const;
   void take_name(const std::string& name);
 
   std::deque<Node> nodes_;
@@ -75,6 +87,8 @@ class Graph {
   std::vector<NodeId> inputs_;
   std::vector<NodeId> parameters_;
   DType dtype_;
+  Evaluate when_;
+  std::size_t new_bytes_ = 0;
 };
 
 /// The nodes that `outputs` depend on and, where `wrt` is not empty, that themselves depend on a node of `wrt`; ascending.

@@ -12,7 +12,7 @@ namespace {
 
 /// Checks a fed value against its node; `rows` is the number of rows that feeds agree on so far.
 void check_feed(const Node& node, NodeId id, const Tensor& value, std::optional<std::int64_t>& rows) {
-  if (node.operation != nullptr || node.value.defined()) {
+  if (node.operation != nullptr || node.constant) {
     throw std::invalid_argument(text("evaluate: expected values for inputs and parameters, got one for node ", id));
   }
   if (value.dtype() != node.dtype) {

@@ -14,6 +14,8 @@ struct ValueType {
   DType dtype;
 };
 
+inline constexpr int kAnyNumber = -1;
+
 class Operation {
  public:
   Operation() = default;
@@ -24,7 +26,7 @@ class Operation {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   /// Attributes::alpha where the caller gives none.
   [[nodiscard]] virtual double default_alpha() const noexcept { return 0; }
-  /// The number of inputs.
+  /// The number of inputs; kAnyNumber for as many as there are.
   [[nodiscard]] virtual int arity() const noexcept = 0;
   /// Shape and type of the output; shapes may lead with kRows. std::invalid_argument names operation, expected, got.
   [[nodiscard]] virtual ValueType infer(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;

@@ -22,6 +22,8 @@ from chainrule.layers import Activation, Dense, Dropout, Input, Layer
 from chainrule.model import Sequential
 from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
+from chainrule.transforms import check_grads, elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from chainrule.variables import Variable, variable
 
 __all__ = [
     "SGD",
@@ -44,14 +46,25 @@ __all__ = [
     "Sequential",
     "TerminateOnNaN",
     "TrainingDiverged",
+    "Variable",
     "__version__",
     "activations",
     "callbacks",
+    "check_grads",
+    "elementwise_grad",
     "get_num_threads",
+    "grad",
+    "hessian",
+    "hvp",
     "info",
     "initializers",
+    "jacobian",
+    "jvp",
     "losses",
     "metrics",
     "optimizers",
     "set_num_threads",
+    "value_and_grad",
+    "variable",
+    "vjp",
 ]

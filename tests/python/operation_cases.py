@@ -165,6 +165,17 @@ BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "maximum": np.maximum,
     "minimum": np.minimum,
     "exceeds": lambda a, b: 1.0 * (a > b),
+    "equals": lambda a, b: 1.0 * (a == b),
+    "arctan2": np.arctan2,
+    "hypot": np.hypot,
+    "logaddexp": np.logaddexp,
+    "logaddexp2": np.logaddexp2,
+    "fmod": np.fmod,
+    "remainder": np.remainder,
+    "copysign": np.copysign,
+    "heaviside": np.heaviside,
+    "fmax": np.fmax,
+    "fmin": np.fmin,
 }
 
 
@@ -175,6 +186,51 @@ def binary_cases() -> Iterator[Case]:
             b = apart(a, "b") if left == right else apart(a, "b", right)
             rows = tuple(i for i, shape in enumerate((left, right)) if shape == (3, 5))
             yield Case(name, [a, b], formula, rows=rows)
+    for left, right in PAIRS:
+        yield Case("pow", [positive(left, "a"), away_from_zero(right, "b")], np.power)
+    zeros = np.array([0.0, 0.0, 1.5])
+    yield Case("pow", [zeros, np.array([3.0, 4.0, 0.0])], np.power, fixed=(1,))
+    yield Case("pow", [zeros, np.array([3.0, 4.0, 0.0])], np.power, fixed=(0,))
+
+
+# Away from kinks, jumps and the ends of their domains.
+ELEMENTARY: dict[str, tuple[Callable[[Array], Array], float, float]] = {  # of a x + b, x of both signs and of a size from 0.2 to 2
+    "sin": (np.sin, 1, 0),
+    "cos": (np.cos, 1, 0),
+    "tan": (np.tan, 0.4, 0),
+    "arcsin": (np.arcsin, 0.4, 0),
+    "arccos": (np.arccos, 0.4, 0),
+    "arctan": (np.arctan, 1, 0),
+    "sinh": (np.sinh, 1, 0),
+    "cosh": (np.cosh, 1, 0),
+    "arcsinh": (np.arcsinh, 1, 0),
+    "arccosh": (np.arccosh, 0.4, 2),
+    "arctanh": (np.arctanh, 0.4, 0),
+    "exp2": (np.exp2, 1, 0),
+    "expm1": (np.expm1, 1, 0),
+    "log2": (np.log2, 0.4, 1.2),
+    "log10": (np.log10, 0.4, 1.2),
+    "log1p": (np.log1p, 0.4, 0),
+    "cbrt": (np.cbrt, 1, 0),
+    "square": (np.square, 1, 0),
+    "reciprocal": (np.reciprocal, 1, 0),
+    "absolute": (np.absolute, 1, 0),
+    "sign": (np.sign, 1, 0),
+    "floor": (np.floor, 1, 0),
+    "ceil": (np.ceil, 1, 0),
+    "trunc": (np.trunc, 1, 0),
+    "rint": (np.rint, 1, 0),
+    "sinc": (np.sinc, 1, 0),
+}
+
+
+def elementary_cases() -> Iterator[Case]:
+    for name, (function, scale, shift) in ELEMENTARY.items():
+        for shape in SHAPES:
+            rows = (0,) if shape == (3, 5) else ()
+            yield Case(name, [scale * away_from_zero(shape, "x") + shift], function, rows=rows)
+    # Up to the third derivative, at 0 and where the series gives way to the recurrence.
+    yield Case("sinc", [np.array([0.0, 1e-9, 0.31, 0.32, 0.63, 0.64, 0.95, 0.96, 40.3])], np.sinc)
 
 
 def unary_cases() -> Iterator[Case]:
@@ -203,15 +259,67 @@ def matmul_cases() -> Iterator[Case]:
                 formula = lambda a, b, ta=ta, tb=tb: (a.T if ta else a) @ (b.T if tb else b)  # noqa: E731
                 yield Case("matmul", [a, b], formula, attributes, rows)
 
+    for left, right in [((2, 3, 4), (2, 4, 5)), ((3, 4), (2, 4, 1)), ((1, 2, 3, 4), (3, 1, 4, 2)), ((0, 2, 3), (3, 2))]:
+        a, b = away_from_zero(left, "a"), away_from_zero(right, "b")
+        yield Case("matmul", [a, b], np.matmul)
+        swapped = [a.swapaxes(-1, -2).copy(), b.swapaxes(-1, -2).copy()]
+        formula = lambda a, b: a.swapaxes(-1, -2) @ b.swapaxes(-1, -2)  # noqa: E731
+        yield Case("matmul", swapped, formula, {"transpose_a": True, "transpose_b": True})
+
 
 def reduction_cases() -> Iterator[Case]:
-    for name, function in (("sum", np.sum), ("mean", np.mean)):
+    for axis, turned in [(0, False), (1, True), (-1, False)]:
+        formula = lambda x, a=axis, t=turned: np.flip(np.flip(x, a).cumsum(a), a) if t else x.cumsum(a)  # noqa: E731
+        for shape in [(3, 5), (2, 3, 4), (0, 3)]:
+            yield Case("cumsum", [away_from_zero(shape, "x")], formula, {"axes": (axis,), "reversed": turned})
+    for name, function in (("sum", np.sum), ("mean", np.mean), ("max", np.max), ("min", np.min)):
         matrices = [((3, 5), axes) for axes in ((0,), (1,), (-1,), ())]
         for shape, axes in [((), ()), ((4,), ()), ((2, 1, 3), (0, 2)), *matrices]:
             for keepdims in (False, True):
                 formula = lambda x, f=function, a=axes, k=keepdims: f(x, axis=a or None, keepdims=k)  # noqa: E731
                 rows = (0,) if shape == (3, 5) else ()
                 yield Case(name, [away_from_zero(shape, "x")], formula, {"axes": axes, "keepdims": keepdims}, rows)
+
+
+def invertible(shape: tuple[int, ...], seed: object) -> Array:
+    return 0.5 * away_from_zero(shape, seed) + 2 * np.eye(shape[-1])
+
+
+def linear_algebra_cases() -> Iterator[Case]:
+    for shape in [(1, 1), (3, 3), (2, 3, 3), (0, 2, 2)]:
+        a = invertible(shape, "a")
+        yield Case("inverse", [a], np.linalg.inv)
+        yield Case("determinant", [a], np.linalg.det)
+        yield Case("log_absolute_determinant", [-a], lambda a: np.linalg.slogdet(a)[1])
+        yield Case("determinant_sign", [-a], lambda a: np.linalg.slogdet(a)[0])
+        yield Case("solve", [a, away_from_zero((*shape[:-1], 2), "b")], np.linalg.solve)
+        symmetric = a @ a.swapaxes(-1, -2)
+        yield Case("cholesky", [symmetric], lambda a: np.linalg.cholesky((a + a.swapaxes(-1, -2)) / 2))
+    yield Case("solve", [invertible((3, 3), "a"), away_from_zero((2, 3, 1), "b")], np.linalg.solve)
+    yield Case("solve", [invertible((2, 3, 3), "a"), away_from_zero((3, 4), "b")], np.linalg.solve)
+    yield Case("inverse", [np.array([[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [2.0, 1.0, 0.0]])], np.linalg.inv)  # rows change places
+
+
+def put_back(g: Array, index: Array, like: Array) -> Array:
+    flat = np.zeros(like.size)
+    np.add.at(flat, index.ravel(), g.ravel())
+    return flat.reshape(like.shape)
+
+
+def indexing_cases() -> Iterator[Case]:
+    for shape, index in [((3, 5), (4,)), ((7,), (2, 3)), ((), (3,)), ((2, 2), ()), ((4,), (0,))]:
+        x = away_from_zero(shape, "x")
+        picked = _rng("index").integers(0, x.size, index)
+        yield Case("gather", [x, picked], lambda x, i: x.ravel()[i], fixed=(1,))
+        yield Case("scatter_like", [away_from_zero(index, "g"), picked, x], put_back, fixed=(1, 2))
+    parts = [away_from_zero(shape, "part") for shape in [(3,), (2, 2), (), (0,)]]
+    yield Case("concatenate", parts, lambda *parts: np.concatenate([part.ravel() for part in parts]))
+    yield Case("concatenate", parts[:1], lambda part: part)
+    for shapes in [((3, 5), (3, 5), (3, 5)), ((5,), (3, 1), ()), ((), (2,), (3, 1)), ((0, 3), (3,), (0, 3))]:
+        chosen = _rng("chosen").integers(0, 2, shapes[0])
+        a, b = away_from_zero(shapes[1], "a"), away_from_zero(shapes[2], "b")
+        for condition in (chosen, chosen.astype(float)):
+            yield Case("where", [condition, a, b], lambda c, a, b: np.where(c != 0, a, b), fixed=(0,))
 
 
 def unbroadcast(x: Array, like: Array) -> Array:
@@ -288,8 +396,11 @@ def loss_cases() -> Iterator[Case]:
 CASES: list[Case] = [
     *binary_cases(),
     *unary_cases(),
+    *elementary_cases(),
     *matmul_cases(),
     *reduction_cases(),
+    *linear_algebra_cases(),
+    *indexing_cases(),
     *shape_cases(),
     *other_cases(),
     *activation_cases(),

@@ -64,7 +64,7 @@ struct Exceeds {
 
 /// What one operand of maximum and minimum gets where both are equal: half, so that exchanging them changes nothing. A constant
 /// moves nowhere and takes it all: the derivative of max(0, z) and max(z, 0) at z = 0 is 0, as relu's is.
-double share_of_tie(Expression other) { return other.graph->node(other.id).value.defined() ? 0.0 : 0.5; }
+double share_of_tie(Expression other) { return other.graph->node(other.id).constant ? 0.0 : 0.5; }
 
 struct Maximum {
   static constexpr std::string_view kName = "maximum";

@@ -1,0 +1,419 @@
+#include "bind/variable.h"
+
+#include <new>
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include "base/error.h"
+#include "base/fp_environment.h"
+#include "bind/arrays.h"
+#include "bind/bindings.h"
+#include "graph/differentiate.h"
+#include "graph/operation.h"
+#include "graph/ops/operations.h"
+
+namespace chainrule::bind {
+namespace {
+
+namespace py = pybind11;
+namespace ops = graph::ops;
+using graph::kNone;
+using graph::NodeId;
+using graph::Operation;
+using graph::Tape;
+
+struct VariableObject {
+  PyObject_HEAD alignas(Tape::Handle) unsigned char storage[sizeof(Tape::Handle)];
+  [[nodiscard]] Tape::Handle& handle() noexcept { return *std::launder(reinterpret_cast<Tape::Handle*>(storage)); }
+};
+
+PyTypeObject* g_base = nullptr;   // _core.Variable
+PyTypeObject* g_class = nullptr;  // what new variables are instances of
+PyObject* g_subscript = nullptr;  // called for variable[key]
+
+/// Runs a slot's body; a native error becomes Python's.
+template <class Body>
+PyObject* guarded(const Body& body) noexcept {
+  try {
+    return body();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (...) {
+    py::detail::try_translate_exceptions();
+  }
+  return nullptr;
+}
+
+py::object apply(Tape& tape, const Operation& operation, std::vector<NodeId> inputs, graph::Attributes attributes = {}) {
+  const FpEnvironment environment;
+  return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
+}
+
+Tape* tape_of_either(PyObject* a, PyObject* b) noexcept {
+  const Tape::Handle* handle = handle_of(a);
+  if (handle == nullptr) handle = handle_of(b);
+  return handle == nullptr ? nullptr : &handle->tape();
+}
+
+PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
+
+PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept {
+  return guarded([&]() -> PyObject* {
+    Tape* const tape = tape_of_either(a, b);
+    if (tape == nullptr) return not_implemented();
+    tape->tidy();
+    const NodeId left = node_of(*tape, a);
+    const NodeId right = left == kNone ? kNone : node_of(*tape, b);
+    if (right == kNone) return not_implemented();
+    return apply(*tape, operation, {left, right}).release().ptr();
+  });
+}
+
+PyObject* unary(const Operation& operation, PyObject* a) noexcept {
+  return guarded([&]() -> PyObject* {
+    const Tape::Handle& handle = *handle_of(a);
+    handle.tape().tidy();
+    return apply(handle.tape(), operation, {handle.id()}).release().ptr();
+  });
+}
+
+PyObject* add(PyObject* a, PyObject* b) { return binary(ops::add(), a, b); }
+PyObject* subtract(PyObject* a, PyObject* b) { return binary(ops::subtract(), a, b); }
+PyObject* multiply(PyObject* a, PyObject* b) { return binary(ops::multiply(), a, b); }
+PyObject* divide(PyObject* a, PyObject* b) { return binary(ops::divide(), a, b); }
+PyObject* remainder(PyObject* a, PyObject* b) { return binary(ops::remainder(), a, b); }
+PyObject* negative(PyObject* a) { return unary(ops::negate(), a); }
+PyObject* absolute(PyObject* a) { return unary(ops::absolute(), a); }
+PyObject* positive(PyObject* a) { return Py_NewRef(a); }
+
+/// x ** 2 and other plain exponents have operations of their own, exact where the base is not positive.
+PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
+  if (modulus != Py_None) return Py_NewRef(Py_NotImplemented);
+  const Tape::Handle* const base = handle_of(a);
+  if (base == nullptr || !(PyFloat_Check(b) || PyLong_Check(b))) return binary(ops::pow(), a, b);
+  return guarded([&]() -> PyObject* {
+    const double exponent = PyFloat_AsDouble(b);
+    if (exponent == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    base->tape().tidy();
+    if (exponent == 2) return apply(base->tape(), ops::square(), {base->id()}).release().ptr();
+    return apply(base->tape(), ops::power(), {base->id()}, {.alpha = exponent}).release().ptr();
+  });
+}
+
+/// Whoever calls a function of NumPy's, by name, with what it was given.
+PyObject* numpy_call(const char* name, PyObject* a, PyObject* b = nullptr) {
+  return guarded([&]() -> PyObject* {
+    const py::object function = py::module_::import("numpy").attr(name);
+    const py::handle left(a);
+    return (b == nullptr ? function(left) : function(left, py::handle(b))).release().ptr();
+  });
+}
+
+PyObject* matmul(PyObject* a, PyObject* b) { return numpy_call("matmul", a, b); }
+PyObject* floor_divide(PyObject* a, PyObject* b) { return numpy_call("floor_divide", a, b); }
+
+py::object plain(PyObject* object) {
+  const Tape::Handle* const handle = handle_of(object);
+  return handle == nullptr ? py::reinterpret_borrow<py::object>(object) : value_of(handle->node().value);
+}
+
+// Comparisons are of values and not recorded: they have no derivative.
+PyObject* compare(PyObject* a, PyObject* b, int operation) {
+  return guarded([&]() -> PyObject* {
+    const py::object left = plain(a);
+    const py::object right = plain(b);
+    PyObject* const result = PyObject_RichCompare(left.ptr(), right.ptr(), operation);
+    if (result == nullptr) throw py::error_already_set();
+    return result;
+  });
+}
+
+int truth(PyObject* a) {
+  PyObject* const value = guarded([&] { return plain(a).release().ptr(); });
+  if (value == nullptr) return -1;
+  const int result = PyObject_IsTrue(value);
+  Py_DECREF(value);
+  return result;
+}
+
+PyObject* as_float(PyObject* a) {
+  return guarded([&]() -> PyObject* { return PyNumber_Float(plain(a).ptr()); });
+}
+PyObject* as_int(PyObject* a) {
+  return guarded([&]() -> PyObject* { return PyNumber_Long(plain(a).ptr()); });
+}
+
+Py_ssize_t length(PyObject* a) {
+  const Shape& shape = handle_of(a)->node().shape;
+  if (!shape.empty()) return static_cast<Py_ssize_t>(shape.front());
+  PyErr_SetString(PyExc_TypeError, "len() of a variable without dimensions");
+  return -1;
+}
+
+PyObject* subscript(PyObject* a, PyObject* key) {
+  if (g_subscript == nullptr) return PyErr_Format(PyExc_TypeError, "_core.Variable: expected a subclass that indexes, got none");
+  return PyObject_CallFunctionObjArgs(g_subscript, a, key, nullptr);
+}
+
+void destroy(PyObject* object) {
+  reinterpret_cast<VariableObject*>(object)->handle().~Handle();
+  PyTypeObject* const type = Py_TYPE(object);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+PyObject* refuse_new(PyTypeObject* /*type*/, PyObject* /*arguments*/, PyObject* /*keywords*/) {
+  return PyErr_Format(PyExc_TypeError, "Variable: expected chainrule.variable(value) to make one");
+}
+
+PyObject* get_value(PyObject* a, void* /*closure*/) {
+  return guarded([&]() -> PyObject* { return value_of(handle_of(a)->node().value).release().ptr(); });
+}
+PyObject* get_shape(PyObject* a, void* /*closure*/) {
+  return guarded([&]() -> PyObject* {
+    const Shape& shape = handle_of(a)->node().shape;
+    py::tuple result(shape.size());
+    for (std::size_t i = 0; i < shape.size(); ++i) result[i] = shape[i];
+    return result.release().ptr();
+  });
+}
+PyObject* get_node(PyObject* a, void* /*closure*/) { return PyLong_FromLong(handle_of(a)->id()); }
+PyObject* get_dtype(PyObject* a, void* /*closure*/) {
+  return guarded([&]() -> PyObject* { return new_array(handle_of(a)->node().dtype, {0}).dtype().release().ptr(); });
+}
+
+PyGetSetDef g_properties[] = {
+    {"value", get_value, nullptr, "The value: a NumPy scalar or a new array.", nullptr},
+    {"shape", get_shape, nullptr, "The shape of the value.", nullptr},
+    {"dtype", get_dtype, nullptr, "The type of the value.", nullptr},
+    {"node", get_node, nullptr, "The number of its node on the tape, for now: forgetting others changes it.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+template <class Function>
+void* slot(Function function) {
+  return reinterpret_cast<void*>(function);
+}
+
+PyTypeObject* make_type() {
+  PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("A number or array that records what is done to it. Private: chainrule.variable makes them.")},
+      {Py_tp_new, slot(refuse_new)},
+      {Py_tp_dealloc, slot(destroy)},
+      {Py_tp_getset, g_properties},
+      {Py_tp_richcompare, slot(compare)},
+      {Py_nb_add, slot(add)},
+      {Py_nb_subtract, slot(subtract)},
+      {Py_nb_multiply, slot(multiply)},
+      {Py_nb_true_divide, slot(divide)},
+      {Py_nb_floor_divide, slot(floor_divide)},
+      {Py_nb_remainder, slot(remainder)},
+      {Py_nb_power, slot(power)},
+      {Py_nb_matrix_multiply, slot(matmul)},
+      {Py_nb_negative, slot(negative)},
+      {Py_nb_positive, slot(positive)},
+      {Py_nb_absolute, slot(absolute)},
+      {Py_nb_bool, slot(truth)},
+      {Py_nb_float, slot(as_float)},
+      {Py_nb_int, slot(as_int)},
+      {Py_mp_length, slot(length)},
+      {Py_mp_subscript, slot(subscript)},
+      {0, nullptr}};
+  PyType_Spec spec = {"chainrule._core.Variable", sizeof(VariableObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  PyObject* const type = PyType_FromSpec(&spec);
+  if (type == nullptr) throw py::error_already_set();
+  return reinterpret_cast<PyTypeObject*>(type);
+}
+
+Tensor tensor_of(DType dtype, const py::array& array, const char* what) {
+  const char kind = array.dtype().kind();
+  if (kind != 'b' && kind != 'i' && kind != 'u' && kind != 'f') {
+    throw TypeError(text(what, ": expected real numbers, got an array of ", py::str(array.dtype()).cast<std::string>()));
+  }
+  const py::dtype wanted = new_array(dtype, {0}).dtype();
+  return tensor_from(array.dtype().equal(wanted) ? py::object(array) : array.attr("astype")(wanted), what);
+}
+
+Tape& tape_of_any(const py::object& operand, const char* what) {
+  const Tape::Handle* const handle = handle_of(operand.ptr());
+  if (handle == nullptr) throw TypeError(text(what, ": expected variables"));
+  return handle->tape();
+}
+
+Tape& tape_among(const py::sequence& operands, const char* what) {
+  for (const py::handle operand : operands) {
+    if (const Tape::Handle* handle = handle_of(operand.ptr())) return handle->tape();
+  }
+  throw TypeError(text(what, ": expected a variable among the operands, got none"));
+}
+
+// --- functions -------------------------------------------------------------------------------------------------------------------
+
+std::vector<py::object> held(Tape& tape, const std::vector<NodeId>& ids) {
+  std::vector<py::object> result;
+  for (const NodeId id : ids) result.push_back(id == kNone ? py::none() : hold(tape, id));
+  return result;
+}
+
+/// The nodes of variables of one tape; kNone for None where that is allowed.
+std::vector<NodeId> nodes_of(Tape& tape, const std::vector<py::object>& variables, bool or_none) {
+  std::vector<NodeId> ids;
+  for (const py::object& variable : variables) {
+    if (variable.is_none() && or_none) {
+      ids.push_back(kNone);
+      continue;
+    }
+    if (handle_of(variable.ptr()) == nullptr) throw TypeError("derivatives: expected variables");
+    ids.push_back(node_of(tape, variable.ptr()));
+  }
+  return ids;
+}
+
+using Variables = std::vector<py::object>;
+
+Variables reverse(const Variables& outputs, const Variables& cotangents, const Variables& wrt) {
+  if (outputs.empty() || wrt.empty()) return Variables(wrt.size(), py::none());
+  Tape& tape = tape_of_any(outputs.front(), "reverse");
+  const FpEnvironment environment;
+  return held(tape, graph::reverse(tape.graph(), nodes_of(tape, outputs, false), nodes_of(tape, cotangents, true),
+                                   nodes_of(tape, wrt, false)));
+}
+
+Variables forward(const Variables& inputs, const Variables& tangents, const Variables& outputs) {
+  if (inputs.empty() || outputs.empty()) return Variables(outputs.size(), py::none());
+  Tape& tape = tape_of_any(inputs.front(), "forward");
+  const FpEnvironment environment;
+  return held(tape, graph::forward(tape.graph(), nodes_of(tape, inputs, false), nodes_of(tape, tangents, true),
+                                   nodes_of(tape, outputs, false)));
+}
+
+py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
+  Tape& tape = tape_of(dtype_named(dtype));
+  tape.tidy();
+  const py::array array = py::array::ensure(value);
+  if (!array) {
+    PyErr_Clear();
+    throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
+  }
+  const NodeId id = tape.graph().variable(tensor_of(tape.graph().dtype(), array, "variable"));
+  return hold(tape, id, type.is_none() ? g_class : reinterpret_cast<PyTypeObject*>(type.ptr()));
+}
+
+/// Indices stay integers; everything else gets the tape's type.
+NodeId operand_node(Tape& tape, const py::handle operand, bool index) {
+  if (index) return tape.graph().constant(tensor_of(DType::int64, py::array::ensure(operand), "index"));
+  const NodeId id = node_of(tape, operand.ptr());
+  if (id != kNone) return id;
+  throw TypeError(text("record: expected variables, numbers or arrays, got ", py::str(py::type::of(operand)).cast<std::string>()));
+}
+
+py::object record(const std::string& operation, const py::sequence& operands, Shape axes, Shape shape, std::optional<double> alpha,
+                  std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed, int index) {
+  Tape& tape = tape_among(operands, "record");
+  tape.tidy();
+  const Operation& found = graph::operation_named(operation);
+  std::vector<NodeId> inputs;
+  int number = 0;
+  for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
+  graph::Attributes attributes;
+  attributes.axes = std::move(axes);
+  attributes.shape = std::move(shape);
+  attributes.alpha = alpha.value_or(found.default_alpha());
+  attributes.key = key;
+  attributes.transpose_a = transpose_a;
+  attributes.transpose_b = transpose_b;
+  attributes.keepdims = keepdims;
+  attributes.reversed = reversed;
+  return apply(tape, found, std::move(inputs), std::move(attributes));
+}
+
+}  // namespace
+
+Tape& tape_of(DType dtype) {
+  // Never destroyed: variables may outlive whatever the interpreter takes down.
+  static Tape& float32 = *new Tape(DType::float32);
+  static Tape& float64 = *new Tape(DType::float64);
+  switch (dtype) {
+    case DType::float32:
+      return float32;
+    case DType::float64:
+      return float64;
+    case DType::int64:
+      break;
+  }
+  throw TypeError("variable: expected float32 or float64, got int64");
+}
+
+const Tape::Handle* handle_of(PyObject* object) noexcept {
+  PyTypeObject* const type = Py_TYPE(object);
+  if (type != g_class && !PyType_IsSubtype(type, g_base)) return nullptr;
+  return &reinterpret_cast<VariableObject*>(object)->handle();
+}
+
+py::object hold(Tape& tape, NodeId id) { return hold(tape, id, g_class); }
+
+py::object hold(Tape& tape, NodeId id, PyTypeObject* type) {
+  PyObject* const object = type->tp_alloc(type, 0);
+  if (object == nullptr) throw py::error_already_set();
+  new (reinterpret_cast<VariableObject*>(object)->storage) Tape::Handle(tape, id);
+  return py::reinterpret_steal<py::object>(object);
+}
+
+NodeId node_of(Tape& tape, PyObject* operand) {
+  if (const Tape::Handle* handle = handle_of(operand)) {
+    if (&handle->tape() == &tape) return handle->id();
+    throw TypeError(text("expected variables of one type, got ", name_of(tape.graph().dtype()), " and ",
+                         name_of(handle->tape().graph().dtype())));
+  }
+  const DType dtype = tape.graph().dtype();
+  if (PyFloat_Check(operand) || PyLong_Check(operand)) {
+    const double number = PyFloat_AsDouble(operand);
+    if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    Tensor value(dtype, {});
+    if (dtype == DType::float32) {
+      *value.data<float>() = static_cast<float>(number);
+    } else {
+      *value.data<double>() = number;
+    }
+    return tape.graph().constant(std::move(value));
+  }
+  const py::array array = py::array::ensure(py::reinterpret_borrow<py::object>(operand));
+  if (!array) {
+    PyErr_Clear();
+    return kNone;
+  }
+  if (array.dtype().kind() == 'O') return kNone;
+  return tape.graph().constant(tensor_of(dtype, array, "variable"));
+}
+
+py::object value_of(const Tensor& value) {
+  const py::array array = array_from(value);
+  return array.ndim() == 0 ? array[py::tuple()] : py::object(array);
+}
+
+void bind_variables(py::module_& module) {
+  g_base = g_class = make_type();
+  module.add_object("Variable", reinterpret_cast<PyObject*>(g_base));
+  module.def(
+      "set_variable_class",
+      [](const py::type& type, const py::function& get) {
+        if (!PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), g_base)) {
+          throw TypeError("set_variable_class: expected a subclass of _core.Variable");
+        }
+        g_class = reinterpret_cast<PyTypeObject*>(type.inc_ref().ptr());
+        g_subscript = get.inc_ref().ptr();
+      },
+      py::arg("type"), py::arg("subscript"), "What new variables are instances of, and what variable[key] calls.");
+  module.def("variable", &variable, py::arg("value"), py::arg("dtype"), py::arg("type") = py::none(),
+             "A variable with a copy of the value, an instance of `type`.");
+  module.def("reverse", &reverse, py::arg("outputs"), py::arg("cotangents"), py::arg("wrt"),
+             "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
+  module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),
+             "Forward mode: the tangent of each output as a variable, or None where it is zero.");
+  module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
+             py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
+             py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
+             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of indices.");
+}
+
+}  // namespace chainrule::bind

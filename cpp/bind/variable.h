@@ -1,0 +1,25 @@
+// The Python type chainrule._core.Variable: a hold on a node of a tape. A plain CPython type, since arithmetic on numbers and short
+// arrays is worth nothing if each operator first looks for its overload.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "graph/tape.h"
+
+namespace chainrule::bind {
+
+/// The tape of all variables of a type.
+[[nodiscard]] graph::Tape& tape_of(DType dtype);
+
+/// What a Variable holds; null for another object.
+[[nodiscard]] const graph::Tape::Handle* handle_of(PyObject* object) noexcept;
+/// A new Variable that holds a node, of the class that set_variable_class has named.
+[[nodiscard]] pybind11::object hold(graph::Tape& tape, graph::NodeId id);
+[[nodiscard]] pybind11::object hold(graph::Tape& tape, graph::NodeId id, PyTypeObject* type);
+/// The node of an operand: a Variable's, or a constant with the value of a number or array, which is cast to the tape's type. kNone
+/// for objects that are neither; TypeError for a Variable of another type and for complex numbers.
+[[nodiscard]] graph::NodeId node_of(graph::Tape& tape, PyObject* operand);
+/// The value of a node: a NumPy scalar for shape (), else a new array.
+[[nodiscard]] pybind11::object value_of(const Tensor& value);
+
+}  // namespace chainrule::bind

@@ -1,0 +1,22 @@
+#include "graph/tape.h"
+
+#include <algorithm>
+
+namespace chainrule::graph {
+namespace {
+
+// A look costs some 20 ns for each node there is. After this many new nodes for each one kept, or this many bytes, it is worth it.
+constexpr NodeId kFewNodes = 2000;
+constexpr std::size_t kManyBytes = std::size_t{64} << 20U;
+
+}  // namespace
+
+void Tape::tidy() {
+  if (graph_.size() < std::max(look_at_, kFewNodes) && graph_.new_bytes() < kManyBytes) return;
+  std::vector<NodeId*> roots;
+  for (Link* link = ends_.next; link != &ends_; link = link->next) roots.push_back(&static_cast<Handle*>(link)->id_);
+  graph_.forget_but(roots);
+  look_at_ = 2 * graph_.size() + kFewNodes;
+}
+
+}  // namespace chainrule::graph

@@ -1,0 +1,556 @@
+"""Functions that make derivatives of functions: they compose to any order, over arrays and over tuples, lists and dicts of arrays.
+
+All of them call the function once, on variables, and transform what it records: reverse mode for many inputs and few outputs, forward
+mode for few inputs and many outputs.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule import _core, trees
+from chainrule.recording import is_variable, record, shape_of
+
+__all__ = ["check_grads", "elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+Argnums = int | Sequence[int]
+
+
+class _Depth(threading.local):
+    value = 0
+
+
+_depth = _Depth()
+
+
+class _Recorder:
+    """Turns arguments into fresh variables and, at the end, results into plain arrays where nobody outside records."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inside = False
+
+    def __enter__(self) -> _Recorder:
+        self.inside = _depth.value > 0
+        _depth.value += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _depth.value -= 1
+
+    def fresh(self, x: Any) -> Any:
+        """Return a variable of its own with the value of x, through which derivatives in x still flow."""
+        if is_variable(x):
+            self.inside = True
+            return record("reshape", x, shape=x.shape)
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{self.name}: expected real numbers, got {array.dtype} in an argument to differentiate in")
+        return _core.variable(array, "float32" if array.dtype == np.float32 else "float64")
+
+    def seed(self, value: Any, like: Any) -> Any:
+        """Return a value as a variable of the type of another."""
+        if is_variable(value):
+            self.inside = True
+            return value
+        return _core.variable(np.asarray(value), like.dtype.name)
+
+    def out(self, x: Any) -> Any:
+        """Return a result for the caller."""
+        return x.value if is_variable(x) and not self.inside else x
+
+    def derivative(self, x: Any, like: Any) -> Any:
+        """Return a derivative for the caller; None is zero in the shape of another variable."""
+        return np.zeros(like.shape, like.dtype)[()] if x is None else self.out(x)
+
+
+def _positions(argnums: Argnums, count: int, name: str) -> tuple[tuple[int, ...], bool]:
+    """Return the arguments meant, and whether it is just one."""
+    single = isinstance(argnums, (int, np.integer))
+    given = (argnums,) if single else tuple(argnums)  # type: ignore[arg-type]
+    positions = []
+    for number in given:
+        if not isinstance(number, (int, np.integer)) or not -count <= number < count:
+            raise ValueError(f"{name}: expected argnums from {-count} below {count}, got {number!r}")
+        positions.append(int(number) % count)
+    return tuple(positions), single
+
+
+class _Call:
+    """One call of f with some of its arguments replaced by fresh variables."""
+
+    def __init__(self, recorder: _Recorder, f: Function, args: tuple[Any, ...], keywords: dict[str, Any], argnums: Argnums) -> None:
+        self.positions, self.single = _positions(argnums, len(args), recorder.name)
+        self.trees = [trees.mapped(recorder.fresh, args[i]) for i in self.positions]
+        self.inputs = [leaf for tree in self.trees for leaf in trees.leaves(tree)]
+        changed = list(args)
+        for position, tree in zip(self.positions, self.trees, strict=True):
+            changed[position] = tree
+        self.result = f(*changed, **keywords)
+
+    def like_arguments(self, derivatives: list[Any]) -> Any:
+        """Return derivatives, one for each input, in the arguments' containers."""
+        rest = iter(derivatives)
+        parts = tuple(trees.mapped(lambda _: next(rest), tree) for tree in self.trees)
+        return parts[0] if self.single else parts
+
+
+def _scalar(name: str, y: Any) -> None:
+    if isinstance(y, (tuple, list, dict)):
+        raise TypeError(f"{name}: expected a function with one number as its result, got a {type(y).__name__}")
+    if math.prod(shape_of(y)) != 1:
+        raise TypeError(f"{name}: expected a function with one number as its result, got shape {shape_of(y)}")
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
+    """Make the function that returns both the value and the gradient of `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number; with `has_aux` a pair of one number and anything else.
+    argnums : int or sequence of int
+        The arguments to differentiate in: arrays, or tuples, lists and dicts of arrays.
+    has_aux : bool
+        Whether `f` returns a pair; the second part is returned beside the value.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`; returns the value (or the pair) and the gradient, as :func:`grad` does.
+
+    Raises
+    ------
+    TypeError
+        For a result of more than one element, and for arguments that are not made of real numbers.
+    ValueError
+        For argnums that the call does not have.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.value_and_grad(lambda x: 3 * x**2)(2.0)
+    (np.float64(12.0), np.float64(12.0))
+    """
+
+    @functools.wraps(f)
+    def both(*args: Any, **keywords: Any) -> Any:
+        with _Recorder("grad") as recorder:
+            call = _Call(recorder, f, args, keywords, argnums)
+            y, aux = call.result if has_aux else (call.result, None)
+            _scalar("grad", y)
+            derivatives: list[Any] = [None] * len(call.inputs)
+            if is_variable(y):
+                derivatives = _core.reverse([y], [recorder.seed(np.ones(y.shape), y)], call.inputs)
+            gradient = [recorder.derivative(d, x) for d, x in zip(derivatives, call.inputs, strict=True)]
+            value = recorder.out(y)
+            aux = trees.mapped(recorder.out, aux)
+            return ((value, aux) if has_aux else value), call.like_arguments(gradient)
+
+    return both
+
+
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
+    """Make the gradient of a function of one number, by reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number; with `has_aux` a pair of one number and anything else.
+    argnums : int or sequence of int
+        The arguments to differentiate in: arrays, or tuples, lists and dicts of arrays.
+    has_aux : bool
+        Whether `f` returns a pair; then the gradient comes with the second part.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`; the gradient has the shapes and containers of the argument, or is a tuple of one for each of several
+        argnums. ``result[i] = d f / d x[i]`` (MATH, numerator layout).
+
+    Raises
+    ------
+    TypeError
+        For a result of more than one element, and for arguments that are not made of real numbers.
+    ValueError
+        For argnums that the call does not have.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.grad(lambda x, y: x**2 + 3 * x * y - 5 * y + 2, argnums=(0, 1))(1.0, 2.0)
+    (np.float64(8.0), np.float64(-2.0))
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **keywords: Any) -> Any:
+        value, derivative = both(*args, **keywords)
+        return (derivative, value[1]) if has_aux else derivative
+
+    return gradient
+
+
+def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
+    """Make the derivative of a function that works element by element: the gradient of the sum of its results.
+
+    Parameters
+    ----------
+    f : callable
+        Returns an array each element of which depends on the argument's element in the same place only.
+    argnums : int or sequence of int
+        The arguments to differentiate in.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`; the result has the argument's shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.elementwise_grad(np.tanh)(np.array([0.0, 100.0]))
+    array([1., 0.])
+    """
+
+    @functools.wraps(f)
+    def summed(*args: Any, **keywords: Any) -> Any:
+        return np.sum(f(*args, **keywords))
+
+    return grad(summed, argnums)
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the value of a function and its derivative along a direction, by forward mode.
+
+    Parameters
+    ----------
+    f : callable
+    primals : sequence
+        Its arguments: arrays, or tuples, lists and dicts of arrays.
+    tangents : sequence
+        The direction: of the same containers and shapes.
+
+    Returns
+    -------
+    value, tangent
+        ``f(*primals)``, and ``sum over j of d f[i] / d x[j] * tangent[j]`` in its shape: the first-order approximation is
+        ``f(x + t) ~ value + tangent`` (MATH B3).
+
+    Raises
+    ------
+    TypeError
+        Where primals and tangents are not sequences, or not made of real numbers.
+    ValueError
+        For tangents of other containers or shapes than the primals'.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (np.float64(6.0), np.float64(3.0))
+    """
+    primals, tangents = tuple(primals), tuple(tangents)
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: expected a tangent for each of {len(primals)} primals, got {len(tangents)}")
+    with _Recorder("jvp") as recorder:
+        call = _Call(recorder, f, primals, {}, range(len(primals)))
+        directions = [leaf for tree in tangents for leaf in trees.leaves(tree)]
+        if len(directions) != len(call.inputs):
+            raise ValueError(f"jvp: expected tangents in the primals' containers, {len(call.inputs)} arrays, got {len(directions)}")
+        for x, t in zip(call.inputs, directions, strict=True):
+            if shape_of(t) != x.shape:
+                raise ValueError(f"jvp: expected a tangent of shape {x.shape}, got {shape_of(t)}")
+        seeds = [recorder.seed(t, x) for x, t in zip(call.inputs, directions, strict=True)]
+        outputs = trees.leaves(call.result)
+        recorded = [y for y in outputs if is_variable(y)]
+        found = iter(_core.forward(call.inputs, seeds, recorded))
+        moved = [recorder.derivative(next(found), y) if is_variable(y) else np.zeros(np.shape(y))[()] for y in outputs]
+        return trees.mapped(recorder.out, call.result), trees.rebuilt(call.result, moved)
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """Return the value of a function and the function that pulls cotangents back, by reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+    *primals
+        Its arguments: arrays, or tuples, lists and dicts of arrays.
+
+    Returns
+    -------
+    value, pull_back
+        ``pull_back(u)``, with u of the containers and shapes of the value, returns a tuple with
+        ``sum over i of u[i] * d f[i] / d x[j]`` for each argument. It can be called any number of times.
+
+    Raises
+    ------
+    ValueError
+        For cotangents of other containers or shapes than the value's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> value, pull_back = cr.vjp(np.sin, np.array([0.0, np.pi]))
+    >>> pull_back(np.array([1.0, 1.0]))
+    (array([ 1., -1.]),)
+    """
+    with _Recorder("vjp") as recorder:
+        call = _Call(recorder, f, primals, {}, range(len(primals)))
+        outputs = trees.leaves(call.result)
+        inside = recorder.inside
+
+    def pull_back(cotangent: Any) -> Any:
+        given = trees.leaves(cotangent)
+        if len(given) != len(outputs):
+            raise ValueError(f"vjp: expected cotangents in the value's containers, {len(outputs)} arrays, got {len(given)}")
+        with _Recorder("vjp") as puller:
+            puller.inside = puller.inside or inside
+            pairs = []
+            for y, u in zip(outputs, given, strict=True):
+                if shape_of(u) != shape_of(y):
+                    raise ValueError(f"vjp: expected a cotangent of shape {shape_of(y)}, got {shape_of(u)}")
+                if is_variable(y):
+                    pairs.append((y, puller.seed(u, y)))
+            found = _core.reverse([y for y, _ in pairs], [u for _, u in pairs], call.inputs)
+            return call.like_arguments([puller.derivative(d, x) for d, x in zip(found, call.inputs, strict=True)])
+
+    return trees.mapped(recorder.out, call.result), pull_back
+
+
+def _unit(shape: tuple[int, ...], position: int) -> Any:
+    unit = np.zeros(shape)
+    unit.reshape(-1)[position] = 1
+    return unit
+
+
+def _by_rows(recorder: _Recorder, y: Any, inputs: list[Any]) -> list[Any]:
+    """Return the Jacobian of y in each input, a backward phase for each element of y."""
+    rows: list[list[Any]] = [[] for _ in inputs]
+    for position in range(y.size):
+        found = _core.reverse([y], [recorder.seed(_unit(y.shape, position), y)], inputs)
+        for row, derivative, x in zip(rows, found, inputs, strict=True):
+            row.append(recorder.derivative(derivative, x))
+    return [
+        np.reshape(np.stack(row), y.shape + x.shape) if row else np.zeros(y.shape + x.shape)
+        for row, x in zip(rows, inputs, strict=True)
+    ]
+
+
+def _by_columns(recorder: _Recorder, y: Any, inputs: list[Any]) -> list[Any]:
+    """Return the Jacobian of y in each input, a tangent for each element of the inputs."""
+    jacobians = []
+    for x in inputs:
+        columns = []
+        for position in range(x.size):
+            (tangent,) = _core.forward([x], [recorder.seed(_unit(x.shape, position), x)], [y])
+            columns.append(recorder.derivative(tangent, y))
+        jacobians.append(np.reshape(np.stack(columns, axis=-1), y.shape + x.shape) if columns else np.zeros(y.shape + x.shape))
+    return jacobians
+
+
+def jacobian(f: Function, argnums: Argnums = 0, mode: Literal["auto", "forward", "reverse"] = "auto") -> Function:
+    """Make the Jacobian of a function.
+
+    Parameters
+    ----------
+    f : callable
+        Returns an array of any shape, or a tuple, list or dict of arrays.
+    argnums : int or sequence of int
+        The arguments to differentiate in: arrays, or tuples, lists and dicts of arrays.
+    mode : {"auto", "forward", "reverse"}
+        One tangent for each element of the argument, or one backward phase for each element of the result; "auto" takes the fewer.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`. For a result of shape T and an argument of shape S an array of shape T + S,
+        ``J[i, j] = d f[i] / d x[j]`` (MATH E3); containers of the result hold those of the argument.
+
+    Raises
+    ------
+    ValueError
+        For another mode, and for argnums that the call does not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.jacobian(lambda v: np.stack([3 * v[0] ** 2 * (2 * v[1] + 7), 4 * v[0] + v[1] ** 2]))(np.array([1.0, 2.0]))
+    array([[66.,  6.],
+           [ 4.,  4.]])
+    """
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian: expected mode 'auto', 'forward' or 'reverse', got {mode!r}")
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **keywords: Any) -> Any:
+        with _Recorder("jacobian") as recorder:
+            call = _Call(recorder, f, args, keywords, argnums)
+            inputs = call.inputs
+
+            def of_output(y: Any) -> Any:
+                if not is_variable(y):
+                    return call.like_arguments([np.zeros(np.shape(y) + x.shape) for x in inputs])
+                forward = mode == "forward" or (mode == "auto" and sum(x.size for x in inputs) < y.size)
+                return call.like_arguments((_by_columns if forward else _by_rows)(recorder, y, inputs))
+
+            return trees.mapped(of_output, call.result)
+
+    return derivative
+
+
+def hessian(f: Function, argnums: int = 0) -> Function:
+    """Make the matrix of second derivatives of a function of one number: forward mode over reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number.
+    argnums : int
+        The argument to differentiate in.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`; for an argument of shape S an array of shape S + S, ``H[i, j] = d^2 f / (d x[i] d x[j])``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return jacobian(grad(f, argnums), argnums, mode="forward")
+
+
+def hvp(f: Function, argnums: int = 0) -> Function:
+    """Make the product of the matrix of second derivatives with a vector, without the matrix: forward mode over reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number.
+    argnums : int
+        The argument to differentiate in.
+
+    Returns
+    -------
+    callable
+        ``hvp(f)(*args, v)`` with v of the argument's containers and shapes; returns ``sum over j of H[i, j] v[j]`` in the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.hvp(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]), np.array([1.0, 0.0]))
+    array([10.,  6.])
+    """
+    gradient = grad(f, argnums)
+
+    @functools.wraps(f)
+    def product(*args: Any, **keywords: Any) -> Any:
+        *others, direction = args
+        (position,), _ = _positions(argnums, len(others), "hvp")
+
+        def along(x: Any) -> Any:
+            return gradient(*others[:position], x, *others[position + 1 :], **keywords)
+
+        return jvp(along, (others[position],), (direction,))[1]
+
+    return product
+
+
+def _dot(left: Any, right: Any) -> float:
+    pairs = zip(trees.leaves(left), trees.leaves(right), strict=True)
+    return float(sum(np.sum(np.asarray(a) * np.asarray(b)) for a, b in pairs))
+
+
+def check_grads(
+    f: Function,
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = ("fwd", "rev"),
+    *,
+    atol: float = 1e-6,
+    rtol: float = 1e-6,
+    eps: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Check derivatives against central differences along random directions.
+
+    Parameters
+    ----------
+    f : callable
+    args : sequence
+        The point: its arguments, all of them differentiated in.
+    order : int
+        Derivatives of derivatives are checked up to this order.
+    modes : sequence of {"fwd", "rev"}
+        Forward mode, reverse mode or both.
+    atol, rtol : float
+        Differences are accepted up to ``atol + rtol * size``, with size the larger of both results.
+    eps : float, optional
+        The step of the differences; by default the cube root of the type's precision, where truncation and rounding are alike.
+    seed : int
+        Of the directions.
+
+    Raises
+    ------
+    AssertionError
+        Where they differ: the mode, the order and both numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.check_grads(np.tanh, (np.array([0.1, -2.0]),), order=3)
+    """
+    for mode in modes:
+        if mode not in ("fwd", "rev"):
+            raise ValueError(f"check_grads: expected modes 'fwd' and 'rev', got {mode!r}")
+    rng = np.random.default_rng(seed)
+    args = tuple(trees.mapped(lambda x: np.asarray(x, dtype=np.result_type(np.asarray(x), np.float32)), tuple(args)))
+    single = any(x.dtype == np.float32 for x in trees.leaves(args))
+    step = eps if eps is not None else float(np.finfo(np.float32 if single else np.float64).eps) ** (1 / 3)
+
+    def random_like(tree: Any) -> Any:
+        return trees.mapped(lambda x: rng.standard_normal(np.shape(x)).astype(np.asarray(x).dtype), tree)
+
+    def moved(by: float, direction: Any) -> Any:
+        return trees.mapped(lambda x, d: x + by * d, args, direction)
+
+    def compare(mode: str, level: int, got: float, expected: float) -> None:
+        size = max(abs(got), abs(expected))
+        if not abs(got - expected) <= atol + rtol * size * (1 if not single else 1e3):
+            raise AssertionError(f"check_grads: order {level}, mode {mode}: expected {expected!r} by differences, got {got!r}")
+
+    def check(g: Function, level: int, path: str) -> None:
+        direction = random_like(args)
+        value = g(*args)
+        weights = random_like(value)
+        up, down = g(*moved(step, direction)), g(*moved(-step, direction))
+        expected = (_dot(weights, up) - _dot(weights, down)) / (2 * step)
+        if "fwd" in modes:
+            compare(f"{path}fwd", level, _dot(weights, jvp(g, args, direction)[1]), expected)
+            if level < order:
+                check(lambda *point: jvp(g, point, direction)[1], level + 1, f"{path}fwd of ")
+        if "rev" in modes:
+            pulled = vjp(g, *args)[1](weights)
+            compare(f"{path}rev", level, _dot(pulled, direction), expected)
+            if level < order:
+                check(lambda *point: vjp(g, *point)[1](weights), level + 1, f"{path}rev of ")
+
+    check(f, 1, "")

@@ -1,0 +1,33 @@
+"""Arguments and results that are tuples, lists and dicts of arrays, to any depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return what is not a container, from the left; of a dict, in the order of its keys."""
+    if isinstance(tree, (tuple, list)):
+        return [leaf for part in tree for leaf in leaves(part)]
+    if isinstance(tree, dict):
+        return [leaf for part in tree.values() for leaf in leaves(part)]
+    return [tree]
+
+
+def mapped(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """Return the tree with function(leaf, leaves of the others in the same place) in the place of each leaf."""
+    if isinstance(tree, (tuple, list)):
+        if any(len(other) != len(tree) for other in others):
+            raise ValueError(f"expected containers of {len(tree)} items, got {[len(other) for other in others]}")
+        parts = [mapped(function, *items) for items in zip(tree, *others, strict=True)]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {key: mapped(function, part, *(other[key] for other in others)) for key, part in tree.items()}
+    return function(tree, *others)
+
+
+def rebuilt(tree: Any, new: list[Any]) -> Any:
+    """Return the tree with these leaves, in the order of `leaves`."""
+    rest = iter(new)
+    return mapped(lambda _: next(rest), tree)
