@@ -14,6 +14,7 @@ rng = np.random.default_rng(0)
 x = rng.normal(size=(ROWS, 100)).astype(np.float32)
 y = rng.integers(0, 10, ROWS)
 model = cr.Sequential([cr.Dense(WIDTH, "tanh"), cr.Dense(10)])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with it ignored
 handler = signal.getsignal(signal.SIGINT)
 sent = []
 
