@@ -278,8 +278,10 @@ def test_e3_jacobians_of_tensors() -> None:
     x = RNG.standard_normal((2, 3))
     y = RNG.standard_normal((4, 1, 2))
     jacobian = cr.jacobian(lambda x, y: {"p": y @ x, "q": (np.sin(x), y)}, (0, 1))(x, y)
-    assert jacobian["p"][0].shape == (4, 1, 3, 2, 3) and jacobian["p"][1].shape == (4, 1, 3, 4, 1, 2)
-    assert jacobian["q"][0][1].shape == (2, 3, 4, 1, 2) and not jacobian["q"][0][1].any()
+    assert jacobian["p"][0].shape == (4, 1, 3, 2, 3)
+    assert jacobian["p"][1].shape == (4, 1, 3, 4, 1, 2)
+    assert jacobian["q"][0][1].shape == (2, 3, 4, 1, 2)
+    assert not jacobian["q"][0][1].any()
 
 
 def test_e6_halving_the_step_divides_the_remainder_by_four() -> None:

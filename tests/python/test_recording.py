@@ -190,15 +190,19 @@ def test_every_ufunc_says_what_it_does() -> None:
             continue
         try:
             ufunc(*[x] * ufunc.nin)
-        except TypeError as error:
-            assert "without" in str(error), name
+        except TypeError:
+            with pytest.raises(TypeError, match="expected a function with a derivative of variables, got one without"):
+                ufunc(*[x] * ufunc.nin)
             silent.append(ufunc.__name__)
     # Of whole numbers or bits, not differentiable, or not a function of real numbers.
     assert set(silent) <= {
         "bitwise_and", "bitwise_count", "bitwise_or", "bitwise_xor", "gcd", "invert", "isnat", "lcm", "left_shift", "right_shift",
         "nextafter", "spacing", "frexp", "matvec", "vecmat", "vecdot",
     }  # fmt: skip
-    assert np.sin in OPERATIONS and np.power in UFUNCS and np.greater in OF_VALUES and np.sum in FUNCTIONS
+    assert np.sin in OPERATIONS
+    assert np.power in UFUNCS
+    assert np.greater in OF_VALUES
+    assert np.sum in FUNCTIONS
 
 
 def test_what_has_no_derivative_is_named() -> None:
@@ -221,8 +225,11 @@ def test_of_values() -> None:
     np.testing.assert_array_equal(x > 0, A > 0)
     np.testing.assert_array_equal(np.isnan(x), np.isnan(A))
     np.testing.assert_array_equal(np.argsort(x, axis=0), np.argsort(A, axis=0))
-    assert np.shape(x) == (3, 4) and np.ndim(x) == 2 and np.size(x) == 12
-    assert np.allclose(x, A) and not isinstance(np.zeros_like(x), cr.Variable)
+    assert np.shape(x) == (3, 4)
+    assert np.ndim(x) == 2
+    assert np.size(x) == 12
+    assert np.allclose(x, A)
+    assert not isinstance(np.zeros_like(x), cr.Variable)
 
 
 def test_ties_of_extremes_share() -> None:
@@ -241,5 +248,7 @@ def test_nested_sequences_keep_their_order() -> None:
     x = cr.variable([1.0, 2.0])
     y = cnp.array([[x[0], 5.0], [6.0, x[1]]])
     np.testing.assert_array_equal(y.value, [[1, 5], [6, 2]])
-    assert cnp.sin(0.0) == 0 and cnp.pi == math.pi and "einsum" in dir(cnp)
+    assert cnp.sin(0.0) == 0
+    assert cnp.pi == math.pi
+    assert "einsum" in dir(cnp)
     assert cnp.array([1, 2]).dtype.kind == "i"

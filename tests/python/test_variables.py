@@ -23,16 +23,27 @@ def test_operators_on_both_sides() -> None:
                 assert isinstance(result, cr.Variable)
                 np.testing.assert_allclose(result.value, expected, rtol=1e-15)
     x = cr.variable(-3.0)
-    assert (-x).value == 3 and (+x).value == -3 and abs(x).value == 3
+    assert (-x).value == 3
+    assert (+x).value == -3
+    assert abs(x).value == 3
 
 
 def test_is_like_an_array() -> None:
     x = cr.variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], name="x")
-    assert x.shape == (2, 3) and x.ndim == 2 and x.size == 6 and len(x) == 2 and x.dtype == np.float64
-    assert x.T.shape == (3, 2) and x.reshape(3, -1).shape == (3, 2) and x.ravel().shape == (6,)
+    assert x.shape == (2, 3)
+    assert x.ndim == 2
+    assert x.size == 6
+    assert len(x) == 2
+    assert x.dtype == np.float64
+    assert x.T.shape == (3, 2)
+    assert x.reshape(3, -1).shape == (3, 2)
+    assert x.ravel().shape == (6,)
     assert [row.shape for row in x] == [(3,), (3,)]
-    assert float(cr.variable(2.5)) == 2.5 and int(cr.variable(2.5)) == 2 and bool(cr.variable(0.0)) is False
-    assert cr.variable([2.5]).item() == 2.5 and f"{cr.variable(2.5):.2f}" == "2.50"
+    assert float(cr.variable(2.5)) == 2.5
+    assert int(cr.variable(2.5)) == 2
+    assert bool(cr.variable(0.0)) is False
+    assert cr.variable([2.5]).item() == 2.5
+    assert f"{cr.variable(2.5):.2f}" == "2.50"
     assert repr(cr.variable([1.0, 2.0], name="v")) == "variable([1., 2.], name='v')"
     assert isinstance(cr.variable(2.0).value, np.float64)
     assert {x: 1}[x] == 1
@@ -58,7 +69,7 @@ def test_what_is_not_a_number_is_refused() -> None:
         cr.variable(1.0) + "text"
     with pytest.raises(TypeError, match="expected real numbers"):
         cr.variable(1.0) * np.array([1j])
-    with pytest.raises(TypeError, match="float32 and float64|float64 and float32"):
+    with pytest.raises(TypeError, match=r"float32 and float64|float64 and float32"):
         cr.variable(1.0) + cr.variable(1.0, dtype="float32")
     assert (cr.variable([1.0], dtype="float32") * 2.0).dtype == np.float32
 
@@ -76,7 +87,8 @@ def test_backward_adds_up() -> None:
     (x * y).sum().backward()
     (x * x).sum().backward()
     np.testing.assert_array_equal(x.grad, [5, 7])
-    assert y.grad == 3 and unused.grad is None
+    assert y.grad == 3
+    assert unused.grad is None
     with pytest.raises(ValueError, match=r"expected a cotangent for a result of shape \(2,\), got none"):
         (x * y).backward()
     (x * y).backward([1.0, 10.0])
