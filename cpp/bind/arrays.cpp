@@ -6,7 +6,6 @@
 
 namespace chainrule::bind {
 namespace py = pybind11;
-namespace {
 
 py::dtype numpy_type(DType dtype) {
   switch (dtype) {
@@ -19,6 +18,14 @@ py::dtype numpy_type(DType dtype) {
   }
   return py::dtype::of<std::int64_t>();
 }
+
+py::tuple tuple_of(const Shape& shape) {
+  py::tuple result(shape.size());
+  for (std::size_t i = 0; i < shape.size(); ++i) result[i] = shape[i];
+  return result;
+}
+
+namespace {
 
 DType tensor_type(const py::array& array, const std::string& what) {
   for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {

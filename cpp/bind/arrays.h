@@ -11,6 +11,9 @@ namespace chainrule::bind {
 
 /// A copy of the array, of any strides; TypeError unless it is float32, float64 or int64 in native byte order.
 [[nodiscard]] Tensor tensor_from(const pybind11::object& value, const std::string& what);
+[[nodiscard]] pybind11::dtype numpy_type(DType dtype);
+/// A shape as Python has it.
+[[nodiscard]] pybind11::tuple tuple_of(const Shape& shape);
 /// A new array whose elements are not set.
 [[nodiscard]] pybind11::array new_array(DType dtype, const Shape& shape);
 /// A new array with the tensor's elements.

@@ -8,6 +8,7 @@
 #include <pybind11/stl.h>
 
 #include "bind/arrays.h"
+#include "bind/attributes.h"
 #include "bind/bindings.h"
 #include "graph/differentiate.h"
 #include "graph/interpreter.h"
@@ -21,12 +22,6 @@ using graph::Graph;
 using graph::Node;
 using graph::NodeId;
 
-py::tuple tuple_of(const Shape& shape) {
-  py::tuple result(shape.size());
-  for (std::size_t i = 0; i < shape.size(); ++i) result[i] = shape[i];
-  return result;
-}
-
 std::string operation_of(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.operation != nullptr) return std::string(node.operation->name());
@@ -39,16 +34,10 @@ NodeId apply(Graph& graph, const std::string& operation, std::vector<NodeId> inp
              std::optional<double> alpha, std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed,
              std::string name) {
   const graph::Operation& found = graph::operation_named(operation);
-  graph::Attributes attributes;
-  attributes.axes = std::move(axes);
-  attributes.shape = std::move(shape);
-  attributes.alpha = alpha.value_or(found.default_alpha());
-  attributes.key = key;
-  attributes.transpose_a = transpose_a;
-  attributes.transpose_b = transpose_b;
-  attributes.keepdims = keepdims;
-  attributes.reversed = reversed;
-  return graph.apply(found, std::move(inputs), std::move(attributes), std::move(name));
+  return graph.apply(
+      found, std::move(inputs),
+      attributes_of(found, std::move(axes), std::move(shape), alpha, key, transpose_a, transpose_b, keepdims, reversed),
+      std::move(name));
 }
 
 std::vector<py::array> evaluate(const Graph& graph, const std::vector<NodeId>& wanted, const std::map<NodeId, py::object>& feeds) {

@@ -3,13 +3,10 @@
 #include <new>
 
 #include <pybind11/numpy.h>
-#include <pybind11/stl.h>
 
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "bind/arrays.h"
-#include "bind/bindings.h"
-#include "graph/differentiate.h"
 #include "graph/operation.h"
 #include "graph/ops/operations.h"
 
@@ -45,11 +42,6 @@ PyObject* guarded(const Body& body) noexcept {
   return nullptr;
 }
 
-py::object apply(Tape& tape, const Operation& operation, std::vector<NodeId> inputs, graph::Attributes attributes = {}) {
-  const FpEnvironment environment;
-  return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
-}
-
 Tape* tape_of_either(PyObject* a, PyObject* b) noexcept {
   const Tape::Handle* handle = handle_of(a);
   if (handle == nullptr) handle = handle_of(b);
@@ -63,6 +55,7 @@ PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept 
     Tape* const tape = tape_of_either(a, b);
     if (tape == nullptr) return not_implemented();
     tape->tidy();
+    const Tape::Numbers numbers(*tape);
     const NodeId left = node_of(*tape, a);
     const NodeId right = left == kNone ? kNone : node_of(*tape, b);
     if (right == kNone) return not_implemented();
@@ -171,16 +164,11 @@ PyObject* get_value(PyObject* a, void* /*closure*/) {
   return guarded([&]() -> PyObject* { return value_of(handle_of(a)->node().value).release().ptr(); });
 }
 PyObject* get_shape(PyObject* a, void* /*closure*/) {
-  return guarded([&]() -> PyObject* {
-    const Shape& shape = handle_of(a)->node().shape;
-    py::tuple result(shape.size());
-    for (std::size_t i = 0; i < shape.size(); ++i) result[i] = shape[i];
-    return result.release().ptr();
-  });
+  return guarded([&]() -> PyObject* { return tuple_of(handle_of(a)->node().shape).release().ptr(); });
 }
 PyObject* get_node(PyObject* a, void* /*closure*/) { return PyLong_FromLong(handle_of(a)->id()); }
 PyObject* get_dtype(PyObject* a, void* /*closure*/) {
-  return guarded([&]() -> PyObject* { return new_array(handle_of(a)->node().dtype, {0}).dtype().release().ptr(); });
+  return guarded([&]() -> PyObject* { return numpy_type(handle_of(a)->node().dtype).release().ptr(); });
 }
 
 PyGetSetDef g_properties[] = {
@@ -225,109 +213,16 @@ PyTypeObject* make_type() {
   return reinterpret_cast<PyTypeObject*>(type);
 }
 
+}  // namespace
+
 Tensor tensor_of(DType dtype, const py::array& array, const char* what) {
   const char kind = array.dtype().kind();
   if (kind != 'b' && kind != 'i' && kind != 'u' && kind != 'f') {
     throw TypeError(text(what, ": expected real numbers, got an array of ", py::str(array.dtype()).cast<std::string>()));
   }
-  const py::dtype wanted = new_array(dtype, {0}).dtype();
+  const py::dtype wanted = numpy_type(dtype);
   return tensor_from(array.dtype().equal(wanted) ? py::object(array) : array.attr("astype")(wanted), what);
 }
-
-Tape& tape_of_any(const py::object& operand, const char* what) {
-  const Tape::Handle* const handle = handle_of(operand.ptr());
-  if (handle == nullptr) throw TypeError(text(what, ": expected variables"));
-  return handle->tape();
-}
-
-Tape& tape_among(const py::sequence& operands, const char* what) {
-  for (const py::handle operand : operands) {
-    if (const Tape::Handle* handle = handle_of(operand.ptr())) return handle->tape();
-  }
-  throw TypeError(text(what, ": expected a variable among the operands, got none"));
-}
-
-// --- functions -------------------------------------------------------------------------------------------------------------------
-
-std::vector<py::object> held(Tape& tape, const std::vector<NodeId>& ids) {
-  std::vector<py::object> result;
-  for (const NodeId id : ids) result.push_back(id == kNone ? py::none() : hold(tape, id));
-  return result;
-}
-
-/// The nodes of variables of one tape; kNone for None where that is allowed.
-std::vector<NodeId> nodes_of(Tape& tape, const std::vector<py::object>& variables, bool or_none) {
-  std::vector<NodeId> ids;
-  for (const py::object& variable : variables) {
-    if (variable.is_none() && or_none) {
-      ids.push_back(kNone);
-      continue;
-    }
-    if (handle_of(variable.ptr()) == nullptr) throw TypeError("derivatives: expected variables");
-    ids.push_back(node_of(tape, variable.ptr()));
-  }
-  return ids;
-}
-
-using Variables = std::vector<py::object>;
-
-Variables reverse(const Variables& outputs, const Variables& cotangents, const Variables& wrt) {
-  if (outputs.empty() || wrt.empty()) return Variables(wrt.size(), py::none());
-  Tape& tape = tape_of_any(outputs.front(), "reverse");
-  const FpEnvironment environment;
-  return held(tape, graph::reverse(tape.graph(), nodes_of(tape, outputs, false), nodes_of(tape, cotangents, true),
-                                   nodes_of(tape, wrt, false)));
-}
-
-Variables forward(const Variables& inputs, const Variables& tangents, const Variables& outputs) {
-  if (inputs.empty() || outputs.empty()) return Variables(outputs.size(), py::none());
-  Tape& tape = tape_of_any(inputs.front(), "forward");
-  const FpEnvironment environment;
-  return held(tape, graph::forward(tape.graph(), nodes_of(tape, inputs, false), nodes_of(tape, tangents, true),
-                                   nodes_of(tape, outputs, false)));
-}
-
-py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
-  Tape& tape = tape_of(dtype_named(dtype));
-  tape.tidy();
-  const py::array array = py::array::ensure(value);
-  if (!array) {
-    PyErr_Clear();
-    throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
-  }
-  const NodeId id = tape.graph().variable(tensor_of(tape.graph().dtype(), array, "variable"));
-  return hold(tape, id, type.is_none() ? g_class : reinterpret_cast<PyTypeObject*>(type.ptr()));
-}
-
-/// Indices stay integers; everything else gets the tape's type.
-NodeId operand_node(Tape& tape, const py::handle operand, bool index) {
-  if (index) return tape.graph().constant(tensor_of(DType::int64, py::array::ensure(operand), "index"));
-  const NodeId id = node_of(tape, operand.ptr());
-  if (id != kNone) return id;
-  throw TypeError(text("record: expected variables, numbers or arrays, got ", py::str(py::type::of(operand)).cast<std::string>()));
-}
-
-py::object record(const std::string& operation, const py::sequence& operands, Shape axes, Shape shape, std::optional<double> alpha,
-                  std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed, int index) {
-  Tape& tape = tape_among(operands, "record");
-  tape.tidy();
-  const Operation& found = graph::operation_named(operation);
-  std::vector<NodeId> inputs;
-  int number = 0;
-  for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
-  graph::Attributes attributes;
-  attributes.axes = std::move(axes);
-  attributes.shape = std::move(shape);
-  attributes.alpha = alpha.value_or(found.default_alpha());
-  attributes.key = key;
-  attributes.transpose_a = transpose_a;
-  attributes.transpose_b = transpose_b;
-  attributes.keepdims = keepdims;
-  attributes.reversed = reversed;
-  return apply(tape, found, std::move(inputs), std::move(attributes));
-}
-
-}  // namespace
 
 Tape& tape_of(DType dtype) {
   // Never destroyed: variables may outlive whatever the interpreter takes down.
@@ -362,7 +257,7 @@ py::object hold(Tape& tape, NodeId id, PyTypeObject* type) {
 NodeId node_of(Tape& tape, PyObject* operand) {
   if (const Tape::Handle* handle = handle_of(operand)) {
     if (&handle->tape() == &tape) return handle->id();
-    throw TypeError(text("expected variables of one type, got ", name_of(tape.graph().dtype()), " and ",
+    throw TypeError(text("variable: expected variables of one type, got ", name_of(tape.graph().dtype()), " and ",
                          name_of(handle->tape().graph().dtype())));
   }
   const DType dtype = tape.graph().dtype();
@@ -386,34 +281,28 @@ NodeId node_of(Tape& tape, PyObject* operand) {
   return tape.graph().constant(tensor_of(dtype, array, "variable"));
 }
 
+PyTypeObject* variable_type() {
+  if (g_base == nullptr) g_base = g_class = make_type();
+  return g_base;
+}
+
+void set_variable_class(const py::type& type, const py::function& subscript) {
+  auto* const given = reinterpret_cast<PyTypeObject*>(type.ptr());
+  if (!PyType_IsSubtype(given, g_base)) {
+    throw TypeError(text("set_variable_class: expected a subclass of _core.Variable, got ", given->tp_name));
+  }
+  g_class = reinterpret_cast<PyTypeObject*>(py::object(type).release().ptr());
+  g_subscript = py::object(subscript).release().ptr();
+}
+
+py::object apply(Tape& tape, const graph::Operation& operation, std::vector<NodeId> inputs, graph::Attributes attributes) {
+  const FpEnvironment environment;
+  return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
+}
+
 py::object value_of(const Tensor& value) {
   const py::array array = array_from(value);
   return array.ndim() == 0 ? array[py::tuple()] : py::object(array);
-}
-
-void bind_variables(py::module_& module) {
-  g_base = g_class = make_type();
-  module.add_object("Variable", reinterpret_cast<PyObject*>(g_base));
-  module.def(
-      "set_variable_class",
-      [](const py::type& type, const py::function& get) {
-        if (!PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), g_base)) {
-          throw TypeError("set_variable_class: expected a subclass of _core.Variable");
-        }
-        g_class = reinterpret_cast<PyTypeObject*>(type.inc_ref().ptr());
-        g_subscript = get.inc_ref().ptr();
-      },
-      py::arg("type"), py::arg("subscript"), "What new variables are instances of, and what variable[key] calls.");
-  module.def("variable", &variable, py::arg("value"), py::arg("dtype"), py::arg("type") = py::none(),
-             "A variable with a copy of the value, an instance of `type`.");
-  module.def("reverse", &reverse, py::arg("outputs"), py::arg("cotangents"), py::arg("wrt"),
-             "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
-  module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),
-             "Forward mode: the tangent of each output as a variable, or None where it is zero.");
-  module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
-             py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
-             py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
-             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of indices.");
 }
 
 }  // namespace chainrule::bind

@@ -2,8 +2,9 @@
 // arrays is worth nothing if each operator first looks for its overload.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/numpy.h>
 
+#include "graph/operation.h"
 #include "graph/tape.h"
 
 namespace chainrule::bind {
@@ -19,6 +20,15 @@ namespace chainrule::bind {
 /// The node of an operand: a Variable's, or a constant with the value of a number or array, which is cast to the tape's type. kNone
 /// for objects that are neither; TypeError for a Variable of another type and for complex numbers.
 [[nodiscard]] graph::NodeId node_of(graph::Tape& tape, PyObject* operand);
+/// The result of an operation as a new Variable.
+[[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, std::vector<graph::NodeId> inputs,
+                                     graph::Attributes attributes = {});
+/// An array of real numbers, cast to a type; TypeError for other arrays.
+[[nodiscard]] Tensor tensor_of(DType dtype, const pybind11::array& array, const char* what);
+/// _core.Variable itself.
+[[nodiscard]] PyTypeObject* variable_type();
+/// The class of new variables, a subclass of _core.Variable, and what variable[key] calls.
+void set_variable_class(const pybind11::type& type, const pybind11::function& subscript);
 /// The value of a node: a NumPy scalar for shape (), else a new array.
 [[nodiscard]] pybind11::object value_of(const Tensor& value);
 

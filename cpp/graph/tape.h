@@ -42,14 +42,28 @@ class Tape {
     NodeId id_;
   };
 
-  /// Forgets what no handle depends on, where enough has been recorded since the last time to be worth the look. Not while a
-  /// node's number is kept elsewhere.
+  /// Forgets what no handle depends on, where enough has been recorded since the last time to be worth the look, and nobody keeps
+  /// a node's number.
   void tidy();
+
+  /// While one exists, numbers of nodes stay what they are: between taking a number and using it, a caller may run code that
+  /// tidies.
+  class Numbers {
+   public:
+    explicit Numbers(Tape& tape) noexcept : tape_(tape) { ++tape_.kept_; }
+    ~Numbers() { --tape_.kept_; }
+    Numbers(const Numbers&) = delete;
+    Numbers& operator=(const Numbers&) = delete;
+
+   private:
+    Tape& tape_;
+  };
 
  private:
   Graph graph_;
   Link ends_;
   NodeId look_at_ = 0;  // the size from which to look
+  int kept_ = 0;        // how many keep numbers
 };
 
 }  // namespace chainrule::graph

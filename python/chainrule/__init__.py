@@ -16,13 +16,14 @@ from chainrule import activations, callbacks, initializers, losses, metrics, opt
 from chainrule._core import __version__
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
 from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
+from chainrule.gradient_check import check_grads
 from chainrule.history import History
 from chainrule.info import info
 from chainrule.layers import Activation, Dense, Dropout, Input, Layer
 from chainrule.model import Sequential
 from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
-from chainrule.transforms import check_grads, elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from chainrule.variables import Variable, variable
 
 __all__ = [

@@ -8,98 +8,16 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule import _core, trees
-from chainrule.recording import is_variable, record, shape_of
+from chainrule.calls import Argnums, Call, Function, Recorder, positions_of
+from chainrule.recording import is_variable, shape_of
 
-__all__ = ["check_grads", "elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
-
-Function = Callable[..., Any]
-Argnums = int | Sequence[int]
-
-
-class _Depth(threading.local):
-    value = 0
-
-
-_depth = _Depth()
-
-
-class _Recorder:
-    """Turns arguments into fresh variables and, at the end, results into plain arrays where nobody outside records."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.inside = False
-
-    def __enter__(self) -> _Recorder:
-        self.inside = _depth.value > 0
-        _depth.value += 1
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        _depth.value -= 1
-
-    def fresh(self, x: Any) -> Any:
-        """Return a variable of its own with the value of x, through which derivatives in x still flow."""
-        if is_variable(x):
-            self.inside = True
-            return record("reshape", x, shape=x.shape)
-        array = np.asarray(x)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{self.name}: expected real numbers, got {array.dtype} in an argument to differentiate in")
-        return _core.variable(array, "float32" if array.dtype == np.float32 else "float64")
-
-    def seed(self, value: Any, like: Any) -> Any:
-        """Return a value as a variable of the type of another."""
-        if is_variable(value):
-            self.inside = True
-            return value
-        return _core.variable(np.asarray(value), like.dtype.name)
-
-    def out(self, x: Any) -> Any:
-        """Return a result for the caller."""
-        return x.value if is_variable(x) and not self.inside else x
-
-    def derivative(self, x: Any, like: Any) -> Any:
-        """Return a derivative for the caller; None is zero in the shape of another variable."""
-        return np.zeros(like.shape, like.dtype)[()] if x is None else self.out(x)
-
-
-def _positions(argnums: Argnums, count: int, name: str) -> tuple[tuple[int, ...], bool]:
-    """Return the arguments meant, and whether it is just one."""
-    single = isinstance(argnums, (int, np.integer))
-    given = (argnums,) if single else tuple(argnums)  # type: ignore[arg-type]
-    positions = []
-    for number in given:
-        if not isinstance(number, (int, np.integer)) or not -count <= number < count:
-            raise ValueError(f"{name}: expected argnums from {-count} below {count}, got {number!r}")
-        positions.append(int(number) % count)
-    return tuple(positions), single
-
-
-class _Call:
-    """One call of f with some of its arguments replaced by fresh variables."""
-
-    def __init__(self, recorder: _Recorder, f: Function, args: tuple[Any, ...], keywords: dict[str, Any], argnums: Argnums) -> None:
-        self.positions, self.single = _positions(argnums, len(args), recorder.name)
-        self.trees = [trees.mapped(recorder.fresh, args[i]) for i in self.positions]
-        self.inputs = [leaf for tree in self.trees for leaf in trees.leaves(tree)]
-        changed = list(args)
-        for position, tree in zip(self.positions, self.trees, strict=True):
-            changed[position] = tree
-        self.result = f(*changed, **keywords)
-
-    def like_arguments(self, derivatives: list[Any]) -> Any:
-        """Return derivatives, one for each input, in the arguments' containers."""
-        rest = iter(derivatives)
-        parts = tuple(trees.mapped(lambda _: next(rest), tree) for tree in self.trees)
-        return parts[0] if self.single else parts
+__all__ = ["elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
 def _scalar(name: str, y: Any) -> None:
@@ -142,8 +60,8 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @functools.wraps(f)
     def both(*args: Any, **keywords: Any) -> Any:
-        with _Recorder("grad") as recorder:
-            call = _Call(recorder, f, args, keywords, argnums)
+        with Recorder("grad") as recorder:
+            call = Call(recorder, f, args, keywords, argnums)
             y, aux = call.result if has_aux else (call.result, None)
             _scalar("grad", y)
             derivatives: list[Any] = [None] * len(call.inputs)
@@ -173,7 +91,7 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     -------
     callable
         With the arguments of `f`; the gradient has the shapes and containers of the argument, or is a tuple of one for each of several
-        argnums. ``result[i] = d f / d x[i]`` (MATH, numerator layout).
+        argnums. ``result[i] = d f / d x[i]`` (numerator layout).
 
     Raises
     ------
@@ -243,7 +161,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     -------
     value, tangent
         ``f(*primals)``, and ``sum over j of d f[i] / d x[j] * tangent[j]`` in its shape: the first-order approximation is
-        ``f(x + t) ~ value + tangent`` (MATH B3).
+        ``f(x + t) ~ value + tangent``.
 
     Raises
     ------
@@ -261,8 +179,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     primals, tangents = tuple(primals), tuple(tangents)
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: expected a tangent for each of {len(primals)} primals, got {len(tangents)}")
-    with _Recorder("jvp") as recorder:
-        call = _Call(recorder, f, primals, {}, range(len(primals)))
+    with Recorder("jvp") as recorder:
+        call = Call(recorder, f, primals, {}, range(len(primals)))
         directions = [leaf for tree in tangents for leaf in trees.leaves(tree)]
         if len(directions) != len(call.inputs):
             raise ValueError(f"jvp: expected tangents in the primals' containers, {len(call.inputs)} arrays, got {len(directions)}")
@@ -305,8 +223,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pull_back(np.array([1.0, 1.0]))
     (array([ 1., -1.]),)
     """
-    with _Recorder("vjp") as recorder:
-        call = _Call(recorder, f, primals, {}, range(len(primals)))
+    with Recorder("vjp") as recorder:
+        call = Call(recorder, f, primals, {}, range(len(primals)))
         outputs = trees.leaves(call.result)
         inside = recorder.inside
 
@@ -314,7 +232,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         given = trees.leaves(cotangent)
         if len(given) != len(outputs):
             raise ValueError(f"vjp: expected cotangents in the value's containers, {len(outputs)} arrays, got {len(given)}")
-        with _Recorder("vjp") as puller:
+        with Recorder("vjp") as puller:
             puller.inside = puller.inside or inside
             pairs = []
             for y, u in zip(outputs, given, strict=True):
@@ -334,7 +252,7 @@ def _unit(shape: tuple[int, ...], position: int) -> Any:
     return unit
 
 
-def _by_rows(recorder: _Recorder, y: Any, inputs: list[Any]) -> list[Any]:
+def _by_rows(recorder: Recorder, y: Any, inputs: list[Any]) -> list[Any]:
     """Return the Jacobian of y in each input, a backward phase for each element of y."""
     rows: list[list[Any]] = [[] for _ in inputs]
     for position in range(y.size):
@@ -347,7 +265,7 @@ def _by_rows(recorder: _Recorder, y: Any, inputs: list[Any]) -> list[Any]:
     ]
 
 
-def _by_columns(recorder: _Recorder, y: Any, inputs: list[Any]) -> list[Any]:
+def _by_columns(recorder: Recorder, y: Any, inputs: list[Any]) -> list[Any]:
     """Return the Jacobian of y in each input, a tangent for each element of the inputs."""
     jacobians = []
     for x in inputs:
@@ -375,7 +293,7 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: Literal["auto", "forward",
     -------
     callable
         With the arguments of `f`. For a result of shape T and an argument of shape S an array of shape T + S,
-        ``J[i, j] = d f[i] / d x[j]`` (MATH E3); containers of the result hold those of the argument.
+        ``J[i, j] = d f[i] / d x[j]``; containers of the result hold those of the argument.
 
     Raises
     ------
@@ -395,8 +313,8 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: Literal["auto", "forward",
 
     @functools.wraps(f)
     def derivative(*args: Any, **keywords: Any) -> Any:
-        with _Recorder("jacobian") as recorder:
-            call = _Call(recorder, f, args, keywords, argnums)
+        with Recorder("jacobian") as recorder:
+            call = Call(recorder, f, args, keywords, argnums)
             inputs = call.inputs
 
             def of_output(y: Any) -> Any:
@@ -463,7 +381,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     @functools.wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
         *others, direction = args
-        (position,), _ = _positions(argnums, len(others), "hvp")
+        (position,), _ = positions_of(argnums, len(others), "hvp")
 
         def along(x: Any) -> Any:
             return gradient(*others[:position], x, *others[position + 1 :], **keywords)
@@ -471,86 +389,3 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         return jvp(along, (others[position],), (direction,))[1]
 
     return product
-
-
-def _dot(left: Any, right: Any) -> float:
-    pairs = zip(trees.leaves(left), trees.leaves(right), strict=True)
-    return float(sum(np.sum(np.asarray(a) * np.asarray(b)) for a, b in pairs))
-
-
-def check_grads(
-    f: Function,
-    args: Sequence[Any],
-    order: int = 2,
-    modes: Sequence[str] = ("fwd", "rev"),
-    *,
-    atol: float = 1e-6,
-    rtol: float = 1e-6,
-    eps: float | None = None,
-    seed: int = 0,
-) -> None:
-    """Check derivatives against central differences along random directions.
-
-    Parameters
-    ----------
-    f : callable
-    args : sequence
-        The point: its arguments, all of them differentiated in.
-    order : int
-        Derivatives of derivatives are checked up to this order.
-    modes : sequence of {"fwd", "rev"}
-        Forward mode, reverse mode or both.
-    atol, rtol : float
-        Differences are accepted up to ``atol + rtol * size``, with size the larger of both results.
-    eps : float, optional
-        The step of the differences; by default the cube root of the type's precision, where truncation and rounding are alike.
-    seed : int
-        Of the directions.
-
-    Raises
-    ------
-    AssertionError
-        Where they differ: the mode, the order and both numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import chainrule as cr
-    >>> cr.check_grads(np.tanh, (np.array([0.1, -2.0]),), order=3)
-    """
-    for mode in modes:
-        if mode not in ("fwd", "rev"):
-            raise ValueError(f"check_grads: expected modes 'fwd' and 'rev', got {mode!r}")
-    rng = np.random.default_rng(seed)
-    args = tuple(trees.mapped(lambda x: np.asarray(x, dtype=np.result_type(np.asarray(x), np.float32)), tuple(args)))
-    single = any(x.dtype == np.float32 for x in trees.leaves(args))
-    step = eps if eps is not None else float(np.finfo(np.float32 if single else np.float64).eps) ** (1 / 3)
-
-    def random_like(tree: Any) -> Any:
-        return trees.mapped(lambda x: rng.standard_normal(np.shape(x)).astype(np.asarray(x).dtype), tree)
-
-    def moved(by: float, direction: Any) -> Any:
-        return trees.mapped(lambda x, d: x + by * d, args, direction)
-
-    def compare(mode: str, level: int, got: float, expected: float) -> None:
-        size = max(abs(got), abs(expected))
-        if not abs(got - expected) <= atol + rtol * size * (1 if not single else 1e3):
-            raise AssertionError(f"check_grads: order {level}, mode {mode}: expected {expected!r} by differences, got {got!r}")
-
-    def check(g: Function, level: int, path: str) -> None:
-        direction = random_like(args)
-        value = g(*args)
-        weights = random_like(value)
-        up, down = g(*moved(step, direction)), g(*moved(-step, direction))
-        expected = (_dot(weights, up) - _dot(weights, down)) / (2 * step)
-        if "fwd" in modes:
-            compare(f"{path}fwd", level, _dot(weights, jvp(g, args, direction)[1]), expected)
-            if level < order:
-                check(lambda *point: jvp(g, point, direction)[1], level + 1, f"{path}fwd of ")
-        if "rev" in modes:
-            pulled = vjp(g, *args)[1](weights)
-            compare(f"{path}rev", level, _dot(pulled, direction), expected)
-            if level < order:
-                check(lambda *point: vjp(g, *point)[1](weights), level + 1, f"{path}rev of ")
-
-    check(f, 1, "")

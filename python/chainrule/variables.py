@@ -93,7 +93,7 @@ class Variable(_core.Variable):
 
         Notes
         -----
-        Reverse mode, MATH E1: ``grad[i] += sum over j of cotangent[j] * d result[j] / d x[i]``.
+        Reverse mode: ``grad[i] += sum over j of cotangent[j] * d result[j] / d x[i]``.
 
         Examples
         --------

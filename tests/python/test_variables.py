@@ -112,6 +112,24 @@ def test_memory_stays_bounded() -> None:
     assert len(_core.variable(0.0, "float64").shape) == 0
 
 
+def test_an_operand_that_records_while_it_is_read() -> None:
+    class Recording:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            y: Any = cr.variable(1.0)
+            for _ in range(10000):
+                y = y * 1.0
+            return np.array(float(y))
+
+    first = [cr.variable(float(i)) for i in range(5)]
+    del first[:4]
+    x = cr.variable(2.0)
+    for _ in range(3):
+        y = x * Recording()
+        assert y.value == 2
+        y.backward()
+    assert x.grad == 3
+
+
 def test_a_long_chain_and_many_paths() -> None:
     x = cr.variable(1.0)
     y: Any = x

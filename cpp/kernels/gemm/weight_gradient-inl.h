@@ -4,8 +4,9 @@
 // x and C panels of dz through a block of the batch, with the sums in registers. The panels of a block stay in the first-level
 // cache while all tiles of g need them; between two blocks g holds the sums, and each chain goes on where it was.
 
-// A cache line of each row, of one panel of x and two of dz, are 36 KiB. 2048-4096-4096-1000 with batches of 512, Zen 5 with 48
-// KiB of first-level cache, 2026-11: this kernel went from 0.77 to 0.6 of the other products' time.
+// A cache line of each row, of one panel of x and two of dz, are 48 KiB. 2048-4096-4096-1000 with batches of 512, Zen 5 with as
+// much first-level cache, 2026-11: this kernel went from 0.77 to 0.6 of the other products' time. 192 rows: no faster there, and 2
+// % slower for batches of 200, which are then two blocks.
 inline constexpr std::size_t kBatchBlock = 256;
 
 template <class T, std::size_t R, std::size_t C>

@@ -1,7 +1,7 @@
 """What NumPy's functions record when a variable is among their arguments."""
 
 from chainrule.recording import linear_algebra, products
-from chainrule.recording.core import arranged, call_function, is_variable, plain, record, shape_of, subscript
+from chainrule.recording.core import arranged, call_function, identity, is_variable, plain, record, shape_of, subscript
 from chainrule.recording.movement import clip, matrix_transpose, reshape, squeeze, swapaxes, transpose
 from chainrule.recording.products import dot
 from chainrule.recording.reductions import cumsum, max_, mean, min_, prod, std, sum_, var
@@ -14,6 +14,7 @@ __all__ = [
     "clip",
     "cumsum",
     "dot",
+    "identity",
     "is_variable",
     "linear_algebra",
     "matrix_transpose",

@@ -81,7 +81,7 @@ def identity(x: Any) -> Any:
     return record("reshape", x, shape=x.shape)
 
 
-def gather(x: Any, index: NDArray[np.int64]) -> Any:
+def gather(x: Any, index: Any) -> Any:
     """Return x at the positions `index`, in row-major order."""
     return _core.record("gather", (x, np.asarray(index, dtype=np.int64, order="C")), index=1)
 
@@ -90,7 +90,7 @@ def gathered(x: Any, moved: Any) -> Any:
     """Return x at arrays of positions, in a list or tuple as they are."""
     if isinstance(moved, (list, tuple)):
         return type(moved)(gathered(x, part) for part in moved)
-    return gather(x, np.asarray(moved, dtype=np.int64))
+    return gather(x, moved)
 
 
 def joined(operands: Sequence[Any]) -> Any:

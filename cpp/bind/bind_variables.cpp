@@ -1,0 +1,129 @@
+// chainrule._core.Variable and what makes variables of others: record, and the two modes of derivatives.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "base/error.h"
+#include "base/fp_environment.h"
+#include "bind/attributes.h"
+#include "bind/bindings.h"
+#include "bind/variable.h"
+#include "graph/differentiate.h"
+
+namespace chainrule::bind {
+namespace {
+
+namespace py = pybind11;
+using graph::kNone;
+using graph::NodeId;
+using graph::Tape;
+
+[[noreturn]] void reject(const char* what, const py::handle got) {
+  throw TypeError(text(what, ": expected variables, got ", py::str(py::type::of(got)).cast<std::string>()));
+}
+
+Tape& tape_of_any(const py::object& operand, const char* what) {
+  const Tape::Handle* const handle = handle_of(operand.ptr());
+  if (handle == nullptr) reject(what, operand);
+  return handle->tape();
+}
+
+Tape& tape_among(const py::sequence& operands, const char* what) {
+  for (const py::handle operand : operands) {
+    if (const Tape::Handle* handle = handle_of(operand.ptr())) return handle->tape();
+  }
+  throw TypeError(text(what, ": expected a variable among the operands, got none"));
+}
+
+std::vector<py::object> held(Tape& tape, const std::vector<NodeId>& ids) {
+  std::vector<py::object> result;
+  for (const NodeId id : ids) result.push_back(id == kNone ? py::none() : hold(tape, id));
+  return result;
+}
+
+/// The nodes of variables of one tape; kNone for None where that is allowed.
+std::vector<NodeId> nodes_of(Tape& tape, const std::vector<py::object>& variables, bool or_none) {
+  std::vector<NodeId> ids;
+  for (const py::object& variable : variables) {
+    if (variable.is_none() && or_none) {
+      ids.push_back(kNone);
+      continue;
+    }
+    if (handle_of(variable.ptr()) == nullptr) reject("derivatives", variable);
+    ids.push_back(node_of(tape, variable.ptr()));
+  }
+  return ids;
+}
+
+using Variables = std::vector<py::object>;
+
+Variables reverse(const Variables& outputs, const Variables& cotangents, const Variables& wrt) {
+  if (outputs.empty() || wrt.empty()) return Variables(wrt.size(), py::none());
+  Tape& tape = tape_of_any(outputs.front(), "reverse");
+  const FpEnvironment environment;
+  const Tape::Numbers numbers(tape);
+  return held(tape, graph::reverse(tape.graph(), nodes_of(tape, outputs, false), nodes_of(tape, cotangents, true),
+                                   nodes_of(tape, wrt, false)));
+}
+
+Variables forward(const Variables& inputs, const Variables& tangents, const Variables& outputs) {
+  if (inputs.empty() || outputs.empty()) return Variables(outputs.size(), py::none());
+  Tape& tape = tape_of_any(inputs.front(), "forward");
+  const FpEnvironment environment;
+  const Tape::Numbers numbers(tape);
+  return held(tape, graph::forward(tape.graph(), nodes_of(tape, inputs, false), nodes_of(tape, tangents, true),
+                                   nodes_of(tape, outputs, false)));
+}
+
+py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
+  Tape& tape = tape_of(dtype_named(dtype));
+  tape.tidy();
+  const py::array array = py::array::ensure(value);
+  if (!array) {
+    PyErr_Clear();
+    throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
+  }
+  const NodeId id = tape.graph().variable(tensor_of(tape.graph().dtype(), array, "variable"));
+  if (type.is_none()) return hold(tape, id);
+  return hold(tape, id, reinterpret_cast<PyTypeObject*>(type.ptr()));
+}
+
+/// Indices stay integers; everything else gets the tape's type.
+NodeId operand_node(Tape& tape, const py::handle operand, bool index) {
+  if (index) return tape.graph().constant(tensor_of(DType::int64, py::array::ensure(operand), "index"));
+  const NodeId id = node_of(tape, operand.ptr());
+  if (id != kNone) return id;
+  throw TypeError(text("record: expected variables, numbers or arrays, got ", py::str(py::type::of(operand)).cast<std::string>()));
+}
+
+py::object record(const std::string& operation, const py::sequence& operands, Shape axes, Shape shape, std::optional<double> alpha,
+                  std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed, int index) {
+  Tape& tape = tape_among(operands, "record");
+  tape.tidy();
+  const Tape::Numbers numbers(tape);
+  const graph::Operation& found = graph::operation_named(operation);
+  std::vector<NodeId> inputs;
+  int number = 0;
+  for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
+  return apply(tape, found, std::move(inputs),
+               attributes_of(found, std::move(axes), std::move(shape), alpha, key, transpose_a, transpose_b, keepdims, reversed));
+}
+
+}  // namespace
+
+void bind_variables(py::module_& module) {
+  module.add_object("Variable", reinterpret_cast<PyObject*>(variable_type()));
+  module.def("set_variable_class", &set_variable_class, py::arg("type"), py::arg("subscript"),
+             "What new variables are instances of, and what variable[key] calls.");
+  module.def("variable", &variable, py::arg("value"), py::arg("dtype"), py::arg("type") = py::none(),
+             "A variable with a copy of the value, an instance of `type`.");
+  module.def("reverse", &reverse, py::arg("outputs"), py::arg("cotangents"), py::arg("wrt"),
+             "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
+  module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),
+             "Forward mode: the tangent of each output as a variable, or None where it is zero.");
+  module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
+             py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
+             py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
+             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of indices.");
+}
+
+}  // namespace chainrule::bind
