@@ -12,19 +12,24 @@ Examples
 True
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from chainrule import activations, callbacks, initializers, losses, metrics, optimizers
 from chainrule._core import __version__
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
 from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
-from chainrule.gradient_check import check_grads
 from chainrule.history import History
 from chainrule.info import info
 from chainrule.layers import Activation, Dense, Dropout, Input, Layer
 from chainrule.model import Sequential
 from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
-from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from chainrule.variables import Variable, variable
+
+if TYPE_CHECKING:
+    from chainrule.gradient_check import check_grads
+    from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+    from chainrule.variables import Variable, variable
 
 __all__ = [
     "SGD",
@@ -69,3 +74,17 @@ __all__ = [
     "variable",
     "vjp",
 ]
+
+# Loaded when they are first used: derivatives are a third of the package's import, 12 of 32 ms beside NumPy's.
+_LATER = {
+    **dict.fromkeys(("Variable", "variable"), "variables"),
+    **dict.fromkeys(("elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
+    "check_grads": "gradient_check",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"chainrule.{_LATER[name]}"), name)
+    return value

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import _core, trees
 from chainrule.recording import identity, is_variable
+from chainrule.variables import Variable
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -37,15 +38,17 @@ class Recorder:
     def __exit__(self, *error: object) -> None:
         _depth.value -= 1
 
-    def fresh(self, x: Any) -> Any:
+    def fresh(self, x: Any) -> Variable:
         """Return a variable of its own with the value of x, through which derivatives in x still flow."""
         if is_variable(x):
             self.inside = True
-            return identity(x)
+            alias: Variable = identity(x)
+            return alias
         array = np.asarray(x)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{self.name}: expected real numbers, got {array.dtype} in an argument to differentiate in")
-        return _core.variable(array, "float32" if array.dtype == np.float32 else "float64")
+        made: Variable = _core.variable(array, "float32" if array.dtype == np.float32 else "float64")
+        return made
 
     def seed(self, value: Any, like: Any) -> Any:
         """Return a value as a variable of the type of another."""
