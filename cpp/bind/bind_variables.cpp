@@ -8,6 +8,7 @@
 #include "bind/bindings.h"
 #include "bind/variable.h"
 #include "graph/differentiate.h"
+#include "graph/extract.h"
 
 namespace chainrule::bind {
 namespace {
@@ -74,6 +75,14 @@ Variables forward(const Variables& inputs, const Variables& tangents, const Vari
                                    nodes_of(tape, outputs, false)));
 }
 
+py::tuple extract(const Variables& inputs, const std::vector<std::string>& names, const Variables& outputs) {
+  if (inputs.empty()) throw std::invalid_argument("extract: expected an input, got none");
+  Tape& tape = tape_of_any(inputs.front(), "extract");
+  auto [graph, of_inputs, of_outputs] =
+      graph::extract(tape.graph(), nodes_of(tape, inputs, false), names, nodes_of(tape, outputs, false));
+  return py::make_tuple(std::make_unique<graph::Graph>(std::move(graph)), of_inputs, of_outputs);
+}
+
 py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
   Tape& tape = tape_of(dtype_named(dtype));
   tape.tidy();
@@ -120,6 +129,9 @@ void bind_variables(py::module_& module) {
              "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
   module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),
              "Forward mode: the tangent of each output as a variable, or None where it is zero.");
+  module.def("extract", &extract, py::arg("inputs"), py::arg("names"), py::arg("outputs"),
+             "What leads from the inputs to the outputs as a Graph of its own, with the inputs' and the outputs' nodes in it. What "
+             "depends on no input is a constant; an empty name stands for x and the input's place.");
   module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
              py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
              py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,

@@ -1,0 +1,22 @@
+// A function as a graph of its own, taken from what a tape has recorded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace chainrule::graph {
+
+struct Extract {
+  Graph graph;
+  std::vector<NodeId> inputs;
+  std::vector<NodeId> outputs;
+};
+
+/// The nodes of `tape`, a graph that evaluates at once, through which `outputs` depend on `inputs`: as a graph that evaluates later,
+/// whose inputs have the given names (empty: "x" and its place). What depends on no input is a constant in it.
+[[nodiscard]] Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<const std::string> names,
+                              std::span<const NodeId> outputs);
+
+}  // namespace chainrule::graph
