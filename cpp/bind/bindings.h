@@ -8,6 +8,7 @@ namespace chainrule::bind {
 void bind_errors(pybind11::module_& module);
 void bind_graph(pybind11::module_& module);
 void bind_variables(pybind11::module_& module);
+void bind_compiled(pybind11::module_& module);
 void bind_training(pybind11::module_& module);
 void bind_tools(pybind11::module_& module);
 

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   chainrule::bind::bind_errors(module);
   chainrule::bind::bind_graph(module);
   chainrule::bind::bind_variables(module);
+  chainrule::bind::bind_compiled(module);
   chainrule::bind::bind_training(module);
   chainrule::bind::bind_tools(module);
 }

@@ -28,6 +28,7 @@ struct VariableObject {
 PyTypeObject* g_base = nullptr;   // _core.Variable
 PyTypeObject* g_class = nullptr;  // what new variables are instances of
 PyObject* g_subscript = nullptr;  // called for variable[key]
+thread_local bool t_tracing = false;
 
 /// Runs a slot's body; a native error becomes Python's.
 template <class Body>
@@ -106,16 +107,57 @@ PyObject* numpy_call(const char* name, PyObject* a, PyObject* b = nullptr) {
 PyObject* matmul(PyObject* a, PyObject* b) { return numpy_call("matmul", a, b); }
 PyObject* floor_divide(PyObject* a, PyObject* b) { return numpy_call("floor_divide", a, b); }
 
-py::object plain(PyObject* object) {
-  const Tape::Handle* const handle = handle_of(object);
-  return handle == nullptr ? py::reinterpret_borrow<py::object>(object) : value_of(handle->node().value);
+/// The value of a variable, for `use`.
+py::object value_for(const Tape::Handle& handle, const char* use) {
+  const graph::Node& node = handle.node();
+  if (t_tracing) {
+    throw TypeError(text("compile: expected a function whose course does not depend on values, got ", use, " the result of ",
+                         node.operation == nullptr ? "an argument" : node.operation->name(), ", node ", handle.id(), ", of shape ",
+                         graph::shape_text(node.shape), ": np.where chooses between values"));
+  }
+  return value_of(node.value);
 }
 
-// Comparisons are of values and not recorded: they have no derivative.
-PyObject* compare(PyObject* a, PyObject* b, int operation) {
+py::object plain(PyObject* object, const char* use) {
+  const Tape::Handle* const handle = handle_of(object);
+  return handle == nullptr ? py::reinterpret_borrow<py::object>(object) : value_for(*handle, use);
+}
+
+/// 1 where it holds and 0 elsewhere.
+PyObject* compare_recorded(PyObject* a, PyObject* b, int operation) {
   return guarded([&]() -> PyObject* {
-    const py::object left = plain(a);
-    const py::object right = plain(b);
+    Tape& tape = *tape_of_either(a, b);
+    const Tape::Numbers numbers(tape);
+    const NodeId left = node_of(tape, a);
+    const NodeId right = left == kNone ? kNone : node_of(tape, b);
+    if (right == kNone) return not_implemented();
+    const auto exceeds = [&](NodeId greater, NodeId less, double tie) {
+      return apply(tape, ops::exceeds(), {greater, less}, {.alpha = tie}).release().ptr();
+    };
+    switch (operation) {
+      case Py_GT:
+        return exceeds(left, right, 0);
+      case Py_GE:
+        return exceeds(left, right, 1);
+      case Py_LT:
+        return exceeds(right, left, 0);
+      case Py_LE:
+        return exceeds(right, left, 1);
+      default:
+        break;
+    }
+    const py::object equal = apply(tape, ops::equals(), {left, right});
+    if (operation == Py_EQ) return py::object(equal).release().ptr();
+    return PyNumber_Subtract(py::float_(1.0).ptr(), equal.ptr());
+  });
+}
+
+// Comparisons are of values and not recorded otherwise: they have no derivative.
+PyObject* compare(PyObject* a, PyObject* b, int operation) {
+  if (t_tracing) return compare_recorded(a, b, operation);
+  return guarded([&]() -> PyObject* {
+    const py::object left = plain(a, "a comparison with");
+    const py::object right = plain(b, "a comparison with");
     PyObject* const result = PyObject_RichCompare(left.ptr(), right.ptr(), operation);
     if (result == nullptr) throw py::error_already_set();
     return result;
@@ -123,7 +165,7 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
 }
 
 int truth(PyObject* a) {
-  PyObject* const value = guarded([&] { return plain(a).release().ptr(); });
+  PyObject* const value = guarded([&] { return plain(a, "a condition (if, while, and, or) on").release().ptr(); });
   if (value == nullptr) return -1;
   const int result = PyObject_IsTrue(value);
   Py_DECREF(value);
@@ -131,10 +173,10 @@ int truth(PyObject* a) {
 }
 
 PyObject* as_float(PyObject* a) {
-  return guarded([&]() -> PyObject* { return PyNumber_Float(plain(a).ptr()); });
+  return guarded([&]() -> PyObject* { return PyNumber_Float(plain(a, "float() of").ptr()); });
 }
 PyObject* as_int(PyObject* a) {
-  return guarded([&]() -> PyObject* { return PyNumber_Long(plain(a).ptr()); });
+  return guarded([&]() -> PyObject* { return PyNumber_Long(plain(a, "int() of").ptr()); });
 }
 
 Py_ssize_t length(PyObject* a) {
@@ -161,7 +203,7 @@ PyObject* refuse_new(PyTypeObject* /*type*/, PyObject* /*arguments*/, PyObject* 
 }
 
 PyObject* get_value(PyObject* a, void* /*closure*/) {
-  return guarded([&]() -> PyObject* { return value_of(handle_of(a)->node().value).release().ptr(); });
+  return guarded([&]() -> PyObject* { return value_for(*handle_of(a), "the value of").release().ptr(); });
 }
 PyObject* get_shape(PyObject* a, void* /*closure*/) {
   return guarded([&]() -> PyObject* { return tuple_of(handle_of(a)->node().shape).release().ptr(); });
@@ -214,6 +256,9 @@ PyTypeObject* make_type() {
 }
 
 }  // namespace
+
+void set_tracing(bool tracing) noexcept { t_tracing = tracing; }
+bool is_tracing() noexcept { return t_tracing; }
 
 Tensor tensor_of(DType dtype, const py::array& array, const char* what) {
   const char kind = array.dtype().kind();

@@ -29,6 +29,10 @@ namespace chainrule::bind {
 [[nodiscard]] PyTypeObject* variable_type();
 /// The class of new variables, a subclass of _core.Variable, and what variable[key] calls.
 void set_variable_class(const pybind11::type& type, const pybind11::function& subscript);
+/// While a function is recorded that will run on other values too, in this thread: comparisons are recorded, as 1 and 0, and a
+/// value or the truth of one cannot be had, since the function's course would be fixed by it.
+void set_tracing(bool tracing) noexcept;
+[[nodiscard]] bool is_tracing() noexcept;
 /// The value of a node: a NumPy scalar for shape (), else a new array.
 [[nodiscard]] pybind11::object value_of(const Tensor& value);
 

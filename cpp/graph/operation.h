@@ -14,6 +14,14 @@ struct ValueType {
   DType dtype;
 };
 
+/// Dense arrays of n elements of a floating-point type, 64-byte aligned.
+struct ElementArgs {
+  DType dtype;
+  std::span<const void* const> inputs;
+  void* y;
+  std::size_t n;
+};
+
 inline constexpr int kAnyNumber = -1;
 
 class Operation {
@@ -32,6 +40,10 @@ class Operation {
   [[nodiscard]] virtual ValueType infer(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;
   /// The value, of the `shape` that `infer` gave for these inputs (no kRows in it). It may share the elements of an input.
   [[nodiscard]] virtual Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const = 0;
+  /// Whether element i of the output depends on elements i of the inputs only (where one has fewer, on the one that broadcasting
+  /// repeats there); then run_elements gives what forward gives.
+  [[nodiscard]] virtual bool elementwise() const noexcept { return false; }
+  virtual void run_elements(const ElementArgs& args, const Attributes& attributes) const;
   /// The tangent of `self` from its inputs' tangents (kNone: zero; not all are).
   [[nodiscard]] virtual NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const = 0;
   /// The cotangent that goes to input number `input` of `self` when `cotangent` comes to self; kNone where it is zero.

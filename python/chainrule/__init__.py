@@ -27,6 +27,7 @@ from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
@@ -39,6 +40,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "ChainruleError",
+    "Compiled",
     "CorruptFileError",
     "Dense",
     "Dropout",
@@ -57,6 +59,7 @@ __all__ = [
     "activations",
     "callbacks",
     "check_grads",
+    "compile",
     "elementwise_grad",
     "get_num_threads",
     "grad",
@@ -79,6 +82,7 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("Variable", "variable"), "variables"),
     **dict.fromkeys(("elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
+    **dict.fromkeys(("Compiled", "compile"), "compiled"),
     "check_grads": "gradient_check",
 }
 

@@ -62,6 +62,23 @@ class Variable(_core.Variable):
             raise TypeError("iteration over a variable without dimensions")
         return (self[i] for i in range(self.shape[0]))
 
+    # Of conditions in a function that is being compiled, where they are variables.
+    def __and__(self, other: Any) -> Any:
+        return np.logical_and(self, other) if _core.is_tracing() else NotImplemented
+
+    def __or__(self, other: Any) -> Any:
+        return np.logical_or(self, other) if _core.is_tracing() else NotImplemented
+
+    def __xor__(self, other: Any) -> Any:
+        return np.logical_xor(self, other) if _core.is_tracing() else NotImplemented
+
+    def __invert__(self) -> Any:
+        if not _core.is_tracing():
+            raise TypeError("bad operand type for unary ~: 'Variable'")
+        return np.logical_not(self)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError("variable: expected no assignment to elements, got one: variables do not change; np.where makes a new one")
 

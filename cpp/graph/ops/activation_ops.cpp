@@ -75,10 +75,16 @@ double ActivationFamily::flops(std::span<const ValueType> inputs, const Attribut
 Tensor ActivationOperation::forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const {
   if (activation() == Activation::linear) return inputs[0];
   Tensor y(inputs[0].dtype(), shape);
-  for_floating(y.dtype(), [&]<class T>() {
-    forward_kernel<T>(activation())({inputs[0].data<T>(), y.data<T>(), y.size(), static_cast<T>(attributes.alpha)});
-  });
+  const void* const x = inputs[0].raw();
+  run_elements({y.dtype(), {&x, 1}, y.raw(), y.size()}, attributes);
   return y;
+}
+
+void ActivationOperation::run_elements(const ElementArgs& args, const Attributes& attributes) const {
+  for_floating(args.dtype, [&]<class T>() {
+    forward_kernel<T>(activation())(
+        {static_cast<const T*>(args.inputs[0]), static_cast<T*>(args.y), args.n, static_cast<T>(attributes.alpha)});
+  });
 }
 
 NodeId ActivationOperation::jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const {
@@ -93,11 +99,16 @@ NodeId ActivationOperation::vjp(Graph& graph, NodeId self, NodeId cotangent, int
 Tensor ActivationBackward::forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const {
   if (activation() == Activation::linear) return inputs[0];
   Tensor gx(inputs[0].dtype(), shape);
-  for_floating(gx.dtype(), [&]<class T>() {
-    backward_kernel<T>(activation())(
-        {inputs[0].data<T>(), inputs[1].data<T>(), gx.data<T>(), gx.size(), static_cast<T>(attributes.alpha)});
-  });
+  const void* const operands[] = {inputs[0].raw(), inputs[1].raw()};
+  run_elements({gx.dtype(), operands, gx.raw(), gx.size()}, attributes);
   return gx;
+}
+
+void ActivationBackward::run_elements(const ElementArgs& args, const Attributes& attributes) const {
+  for_floating(args.dtype, [&]<class T>() {
+    backward_kernel<T>(activation())({static_cast<const T*>(args.inputs[0]), static_cast<const T*>(args.inputs[1]),
+                                      static_cast<T*>(args.y), args.n, static_cast<T>(attributes.alpha)});
+  });
 }
 
 NodeId ActivationBackward::jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const {

@@ -34,6 +34,8 @@ class ActivationOperation final : public ActivationFamily {
   using ActivationFamily::ActivationFamily;
   [[nodiscard]] int arity() const noexcept override { return 1; }
   [[nodiscard]] Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const override;
+  [[nodiscard]] bool elementwise() const noexcept override { return activation() != kernels::Activation::linear; }
+  void run_elements(const ElementArgs& args, const Attributes& attributes) const override;
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override;
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override;
 };
@@ -44,6 +46,8 @@ class ActivationBackward final : public ActivationFamily {
   using ActivationFamily::ActivationFamily;
   [[nodiscard]] int arity() const noexcept override { return 2; }
   [[nodiscard]] Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const override;
+  [[nodiscard]] bool elementwise() const noexcept override { return activation() != kernels::Activation::linear; }
+  void run_elements(const ElementArgs& args, const Attributes& attributes) const override;
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override;
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override;
 };

@@ -32,10 +32,18 @@ class Binary final : public Operation {
     const Tensor a = broadcast_to(inputs[0], shape);
     const Tensor b = broadcast_to(inputs[1], shape);
     Tensor y(a.dtype(), shape);
-    for_floating(y.dtype(), [&]<class T>() {
-      Rule::run(kernels::BinaryArgs<T>{a.data<T>(), b.data<T>(), y.data<T>(), y.size()}, static_cast<T>(attributes.alpha));
-    });
+    const void* const operands[] = {a.raw(), b.raw()};
+    run_elements({y.dtype(), operands, y.raw(), y.size()}, attributes);
     return y;
+  }
+
+  [[nodiscard]] bool elementwise() const noexcept override { return true; }
+  void run_elements(const ElementArgs& args, const Attributes& attributes) const override {
+    for_floating(args.dtype, [&]<class T>() {
+      Rule::run(kernels::BinaryArgs<T>{static_cast<const T*>(args.inputs[0]), static_cast<const T*>(args.inputs[1]),
+                                       static_cast<T*>(args.y), args.n},
+                static_cast<T>(attributes.alpha));
+    });
   }
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {

@@ -6,6 +6,10 @@
 
 namespace chainrule::graph {
 
+void Operation::run_elements(const ElementArgs& /*args*/, const Attributes& /*attributes*/) const {
+  throw std::logic_error(text(name(), ": expected an operation that works element by element"));
+}
+
 std::span<const Operation* const> all_operations() {
   static const Operation* const kAll[] = {
 #define CHAINRULE_OPERATION(name) &ops::name(),

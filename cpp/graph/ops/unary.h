@@ -25,10 +25,18 @@ class Unary final : public Operation {
 
   [[nodiscard]] Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const override {
     Tensor y(inputs[0].dtype(), shape);
-    for_floating(y.dtype(), [&]<class T>() {
-      Rule::run(kernels::UnaryArgs<T>{inputs[0].data<T>(), y.data<T>(), y.size(), static_cast<T>(attributes.alpha)}, attributes);
-    });
+    const void* const x = inputs[0].raw();
+    run_elements({y.dtype(), {&x, 1}, y.raw(), y.size()}, attributes);
     return y;
+  }
+
+  [[nodiscard]] bool elementwise() const noexcept override { return true; }
+  void run_elements(const ElementArgs& args, const Attributes& attributes) const override {
+    for_floating(args.dtype, [&]<class T>() {
+      Rule::run(kernels::UnaryArgs<T>{static_cast<const T*>(args.inputs[0]), static_cast<T*>(args.y), args.n,
+                                      static_cast<T>(attributes.alpha)},
+                attributes);
+    });
   }
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {

@@ -195,6 +195,8 @@ def where(condition: Any, *choices: Any) -> Any:
     """np.where; of one argument, of its value."""
     if not choices:
         return np.where(plain(condition))
+    if is_variable(condition) and _core.is_tracing():
+        return record("where", condition, *choices)
     condition = np.asarray(plain(condition)).astype(np.bool_)
     return _core.record("where", (condition, *choices), index=0)
 
@@ -206,7 +208,7 @@ def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) 
         raise ValueError(f"select: expected as many choices as conditions, {len(conditions)}, got {len(choices)}")
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
-        result = np.where(plain(condition), choice, result)
+        result = np.where(condition, choice, result)
     return result
 
 
@@ -232,8 +234,10 @@ def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """np.nan_to_num: the replaced elements are constants."""
-    value = x.value
-    return np.where(np.isfinite(value), x, np.nan_to_num(value, nan=nan, posinf=posinf, neginf=neginf))
+    largest = np.finfo(x.dtype).max
+    finite = np.where(np.isnan(x), nan, x)
+    finite = np.where(np.equal(x, np.inf), largest if posinf is None else posinf, finite)
+    return np.where(np.equal(x, -np.inf), -largest if neginf is None else neginf, finite)
 
 
 @implements(np.sinc)

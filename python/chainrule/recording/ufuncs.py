@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import _core
+from chainrule.recording.conditions import condition
 from chainrule.recording.core import OF_VALUES, Axes, Function, identity, is_variable, plain, record, shape_of
 from chainrule.recording.movement import reshape
 from chainrule.recording.reductions import cumprod, cumsum, max_, min_, prod, sum_
@@ -121,7 +122,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
         raise TypeError(f"{ufunc.__name__}: expected no out, got one: variables do not change")
     if method == "__call__":
         if ufunc in OF_VALUES:
-            return ufunc(*plain(inputs), **keywords)
+            return condition(ufunc, inputs, keywords)
         keywords.pop("dtype", None)
         if keywords:
             raise TypeError(f"{ufunc.__name__}: expected no {', '.join(keywords)} on variables")
