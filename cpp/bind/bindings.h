@@ -9,6 +9,7 @@ void bind_errors(pybind11::module_& module);
 void bind_graph(pybind11::module_& module);
 void bind_variables(pybind11::module_& module);
 void bind_training(pybind11::module_& module);
+void bind_row_gradients(pybind11::module_& module);
 void bind_tools(pybind11::module_& module);
 
 }  // namespace chainrule::bind
