@@ -26,8 +26,8 @@ class RowGradients {
   /// Elements of a gradient: all parameters in the network's order, each row-major.
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
   /// out: (rows of x * gradients_per_row, size), row-major, of the network's type; the same bits for any number of threads.
-  /// Weights are not looked at, and without a loss neither is y. std::invalid_argument for what does not fit, NaN and infinity in x,
-  /// and labels out of range; out is then written in part.
+  /// Weights are not looked at, and without a loss neither is y. std::invalid_argument for what does not fit, for NaN and infinity
+  /// in x, and for labels out of range; out is then written in part.
   virtual void run(const Dataset& data, void* out) = 0;
 
  protected:

@@ -142,7 +142,9 @@ class LevenbergMarquardt(Optimizer):
     parameters, a step is d + e / 2 of
 
         (J^T J + damping D) d = -J^T r,    D = diag(J^T J), at least 1/10 of its largest element,
-        (J^T J + damping D) e = -J^T r'',  the second derivative of r along d: geodesic acceleration (Transtrum, Sethna 2012).
+        (J^T J + damping D) e = -J^T r'',  the second derivative of r along d: geodesic acceleration (Transtrum, Sethna 2012),
+
+    with r'' from differences over the first tenth of d.
 
     Gain is the fall of |r|^2 over the fall that the linear model promises. A step that raises |r|^2, or whose e is longer than
     3/4 of d, is not taken: damping grows by `increase` and the step is tried again. After a step, damping shrinks by `decrease`
