@@ -32,7 +32,7 @@ def fit(x: Floats, y: Floats, iterations: int, seed: int, optimizer: cr.Optimize
 
 
 def fit_lbfgs(x: Floats, y: Floats, iterations: int, seed: int) -> list[float]:
-    """The same with SciPy's L-BFGS, which is given the net's loss and gradient; nothing where SciPy is missing."""
+    """Return the same of SciPy's L-BFGS, which is given the net's loss and gradient; nothing where SciPy is missing."""
     try:
         from scipy.optimize import minimize
     except ImportError:
@@ -100,7 +100,9 @@ def main(argv: Sequence[str] = ()) -> int:
         curve = run()
         if curve:
             curves[name] = curve
-            print(f"{name:20} mse {curve[-1]:.1e} after {len(curve) - 1} iterations in {(time.perf_counter() - start) * 1e3:.0f} ms")
+            print(
+                f"{name:20} mse {curve[-1]:.1e} after {len(curve) - 1} iterations in {(time.perf_counter() - start) * 1e3:.0f} ms"
+            )
     if arguments.plot is not None:
         plot(curves, arguments.plot)
     return 0 if min(curves["Levenberg-Marquardt"]) < 1e-8 else 1
