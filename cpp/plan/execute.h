@@ -53,6 +53,11 @@ template <class T>
 void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
                  int thread, int threads, Barrier& barrier);
 
+/// The gradients of rows [0, rows) of the batch, each by itself, after the row phase: `out` has one row for each, all parameters
+/// one after the other, each row-major. x_i^T dz_i for a matrix, dz_i for a vector, 0 for a parameter without a gradient here.
+template <class T>
+void write_row_gradients(const Program<T>& program, const Parameters<T>& parameters, T* workspace, std::size_t rows, T* out);
+
 /// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none).
 template <class T>
 struct Update {

@@ -23,7 +23,7 @@ from chainrule.history import History
 from chainrule.info import info
 from chainrule.layers import Activation, Dense, Dropout, Input, Layer
 from chainrule.model import Sequential
-from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
+from chainrule.optimizers import SGD, Adam, AdamW, LevenbergMarquardt, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ __all__ = [
     "Input",
     "LambdaCallback",
     "Layer",
+    "LevenbergMarquardt",
     "Optimizer",
     "ReduceLROnPlateau",
     "Sequential",

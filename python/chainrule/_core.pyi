@@ -210,6 +210,18 @@ class Trainer:
     ) -> dict[str, float]: ...
     def explain(self) -> str: ...
 
+@final
+class RowGradients:
+    """The gradient of each row of a batch by itself, without dropout: of a loss, or without one of each output.
+
+    labels: targets are class indices; otherwise values of shape (rows, outputs).
+    """
+
+    def __init__(self, network: Network, *, loss: str = "", alpha: float = 0.0, labels: bool = False) -> None: ...
+    def run(self, x: NDArray[Any], y: NDArray[Any] | None = None, scale: float = 1.0) -> NDArray[Any]:
+        """(rows, parameters), or without a loss (rows * outputs, parameters): all parameters in the network's order, each in C order.
+        ValueError names a NaN or infinity in x. The GIL is released."""
+
 class ThreadLimits(TypedDict):
     affinity: int
     cgroup: int

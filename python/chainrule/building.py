@@ -1,5 +1,6 @@
 """From layers to native graphs and a native network with its initial parameters."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,11 @@ class Built(NamedTuple):
     features: int
     outputs: int
     shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of all parameters' elements."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
 
 def places(layers: Sequence[Layer]) -> list[Place]:

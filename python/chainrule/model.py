@@ -12,14 +12,13 @@ from chainrule.hooks import CallbackList
 from chainrule.layers import Input, Layer
 from chainrule.optimizers import Optimizer
 from chainrule.progress import checked_verbose, make_progress
-from chainrule.sessions import Sessions
-from chainrule.stack import Stack
+from chainrule.sample_gradients import SampleGradients
 from chainrule.training import FitLoop
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Stack):
+class Sequential(SampleGradients):
     """Layers applied one after the other.
 
     Parameters
@@ -61,7 +60,6 @@ class Sequential(Stack):
 
     def __init__(self, layers: Iterable[Layer | Input], *, seed: int = 0, dtype: object = "float32") -> None:
         super().__init__(layers, seed=seed, dtype=dtype)
-        self._sessions = Sessions(self._layers, self._dtype, self._seed)
         self._lock = threading.Lock()  # held while the model trains
         self.history: History | None = None
         self.stop_training = False
@@ -77,7 +75,7 @@ class Sequential(Stack):
         y: object,
         *,
         epochs: int = 1,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         loss: object = None,
         optimizer: object = "adam",
         metrics: Iterable[str] | str = (),
@@ -99,8 +97,8 @@ class Sequential(Stack):
             Integer class labels (rows,) for losses that take them, else values; (rows,) serves for one output.
         epochs : int, default 1
             Passes over the data.
-        batch_size : int, default 32
-            Rows per step; the last step of an epoch takes what is left.
+        batch_size : int, optional
+            Rows per step; the last step of an epoch takes what is left. Left out: 32; all rows for `LevenbergMarquardt`.
         loss : str or class or Loss
             See `chainrule.losses`. May be left out once the model has been trained: then it is the last one.
         optimizer : str or class or Optimizer, default "adam"
@@ -153,7 +151,7 @@ class Sequential(Stack):
         True
         """
         epochs = validation.integer(epochs, "fit", "epochs", 1)
-        batch_size = validation.integer(batch_size, "fit", "batch_size", 1)
+        batch_size = None if batch_size is None else validation.integer(batch_size, "fit", "batch_size", 1)
         shuffle = validation.flag(shuffle, "fit", "shuffle")
         level = checked_verbose(verbose)
         hooks = CallbackList(callbacks)
@@ -172,6 +170,7 @@ class Sequential(Stack):
             )
             goal = self._sessions.goal("fit", chosen, metrics, data.y.labels)
             choice = self._sessions.new_optimizer(optimizer)
+            batch_size = choice.optimizer.batch_size(batch_size, len(data.x))
             self.build(data.x.shape[1])
             session = self._sessions.for_training(self._ready("fit"), goal, choice)
             trainer = session.trainer

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chainrule import _core, losses
 from chainrule.activations import Sigmoid, Softmax
@@ -10,7 +10,10 @@ from chainrule.building import Built, make_graph
 from chainrule.layers import Layer
 from chainrule.losses import Loss
 from chainrule.metrics import metric_names
-from chainrule.optimizers import SGD, Optimizer, optimizer
+from chainrule.optimizers import SGD, LevenbergMarquardt, Optimizer, optimizer
+
+if TYPE_CHECKING:
+    from chainrule.least_squares import LeastSquaresTrainer
 
 # The side of it that a single output lies on is its class: for logits sigmoid(0) = 1/2.
 _LOGIT_THRESHOLD = 0.0
@@ -33,11 +36,11 @@ class Choice(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A native trainer with what it was made from."""
+    """A trainer with what it was made from."""
 
     goal: Goal
     choice: Choice
-    trainer: _core.Trainer
+    trainer: "_core.Trainer | LeastSquaresTrainer"
 
 
 class Sessions:
@@ -99,8 +102,18 @@ class Sessions:
         return self._evaluating
 
     def _make(self, built: Built, goal: Goal, choice: Choice, *, training: bool) -> Session:
+        if isinstance(choice.optimizer, LevenbergMarquardt):
+            from chainrule.least_squares import LeastSquaresTrainer, require_least_squares  # few fits need it
+
+            require_least_squares(goal.loss, self._layers, built)
+            native = self._native(built, goal, SGD(), training=False)
+            trainer = LeastSquaresTrainer(native, built, self._layers, goal.loss, choice.optimizer, self._seed)
+            return Session(goal, choice, trainer)
+        return Session(goal, choice, self._native(built, goal, choice.optimizer, training=training))
+
+    def _native(self, built: Built, goal: Goal, optimizer: Optimizer, *, training: bool) -> _core.Trainer:
         graph = make_graph(self._layers, built.features, self._dtype, training=training)
-        trainer = _core.Trainer(
+        return _core.Trainer(
             built.network,
             graph.graph,
             graph.input,
@@ -108,13 +121,12 @@ class Sessions:
             loss=goal.loss.name,
             alpha=goal.loss.alpha,
             labels=goal.labels,
-            optimizer=choice.optimizer.name,
-            settings=choice.optimizer.settings(),
+            optimizer=optimizer.name,
+            settings=optimizer.settings(),
             metrics=list(goal.metrics),
             threshold=_LOGIT_THRESHOLD if goal.loss.from_logits else _VALUE_THRESHOLD,
             seed=self._seed,
         )
-        return Session(goal, choice, trainer)
 
     def _warn_of_double_activation(self, loss: Loss) -> None:
         """Warn where the last layer already does what a loss from logits does itself."""

@@ -75,6 +75,8 @@ class FitLoop:
             self._trainer.lr = self._optimizer.lr
             reason = self._trainer.run(self._first + until_epoch, until_step, self._progress.slice_seconds)
             self._collect()
+            if reason == "converged":
+                self._model.stop_training = True
             self._progress.update(self._done, self._trainer.step, self._history.last(), self._trainer.running)
 
     def _collect(self) -> None:

@@ -3,7 +3,9 @@
 import csv
 import gzip
 import importlib.util
+import re
 import struct
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +37,25 @@ def test_A7_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert fizzbuzz.encode(np.array([1, 1023, 512])).sum(axis=1).tolist() == [1, 10, 1]
     assert fizzbuzz.main([]) == 0
     assert "of 100 right" in capsys.readouterr().out
+
+
+def test_F5_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "mse.png"
+    assert example("levenberg_marquardt").main(["--iterations", "60", "--plot", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"Levenberg-Marquardt +mse \d\.\de-(09|1\d) after 60 iterations", printed)
+    assert re.search(r"Adam +mse .* after 60 iterations", printed)
+    assert ("L-BFGS needs SciPy" in printed) == (importlib.util.find_spec("scipy") is None)
+    assert picture.exists() == (importlib.util.find_spec("matplotlib") is not None)
+
+
+def test_levenberg_marquardt_needs_numpy_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("scipy.optimize", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert example("levenberg_marquardt").main(["--iterations", "5", "--plot", "mse.png"]) == 1
+    printed = capsys.readouterr().out
+    assert "L-BFGS needs SciPy" in printed
+    assert "the picture needs matplotlib" in printed
 
 
 def write_idx(path: Path, values: NDArray[np.uint8]) -> None:

@@ -1,0 +1,147 @@
+#include "train/row_gradients.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/error.h"
+#include "graph/differentiate.h"
+#include "plan/team_cost.h"
+#include "train/evaluator.h"
+
+namespace chainrule::train {
+namespace {
+
+// Rows that go through the network together: their values stay in a core's own cache until the gradients are written.
+constexpr std::size_t kRows = 64;
+
+// Bytes a second that one thread writes: the 104 MB of 784-128-10 and 256 rows in 5.3 to 7.2 ms, as long as NumPy's fill takes for
+// them (Zen 5, 2026-11).
+constexpr double kWriteRate = 15e9;
+
+template <class T>
+class RowGradientsOf final : public RowGradients {
+ public:
+  RowGradientsOf(std::shared_ptr<Network> network, const std::string& loss, double alpha, bool labels)
+      : owner_(std::move(network)),
+        network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
+        of_loss_(!loss.empty()),
+        labels_(labels),
+        gradients_per_row_(of_loss_ ? 1 : network_.outputs()) {
+    const std::unique_lock lock(network_.mutex());
+    program_ = of_loss_ ? of_loss(loss, alpha) : of_outputs();
+    for (std::size_t i = 0; i < network_.parameters().size(); ++i) {
+      size_ += network_.parameters()[i].rows * network_.parameters()[i].columns;
+    }
+  }
+
+  [[nodiscard]] DType dtype() const noexcept override { return kDType<T>; }
+  [[nodiscard]] bool labels() const noexcept override { return labels_; }
+  [[nodiscard]] std::size_t gradients_per_row() const noexcept override { return gradients_per_row_; }
+  [[nodiscard]] std::size_t size() const noexcept override { return size_; }
+
+  void run(const Dataset& data, void* out) override {
+    check(data);
+    const std::shared_lock lock(network_.mutex());
+    const std::size_t count = data.x.rows * gradients_per_row_;
+    const int threads = plan::choose_threads(cost(count));
+    std::atomic<bool> finite{true};
+    std::atomic<bool> labelled{true};
+    run_team(threads, [&](int thread) {
+      Buffer<T> workspace(program_.workspace);
+      BatchRows<T> batch(kRows, {}, 0);
+      const Range mine = share(count, thread, threads);
+      for (std::size_t begin = mine.begin; begin < mine.end; begin += kRows) {
+        const std::size_t rows = std::min(kRows, mine.end - begin);
+        const Gathered gathered = take(data, begin, rows, workspace.data(), batch);
+        if (!gathered.finite) finite.store(false, std::memory_order_relaxed);
+        if (!gathered.labelled) labelled.store(false, std::memory_order_relaxed);
+        if (!gathered.finite || !gathered.labelled) return;
+        plan::RowContext<T> context;
+        context.workspace = workspace.data();
+        context.label = labels_ ? batch.label.data() : nullptr;
+        context.seed = batch.seed.data();
+        context.loss = batch.loss.data();
+        plan::run_rows(program_, network_.parameters(), context, {0, rows});
+        plan::write_row_gradients(program_, network_.parameters(), workspace.data(), rows, static_cast<T*>(out) + begin * size_);
+      }
+    });
+    if (!finite.load()) throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, {}, {0, data.x.rows}), "gradients", "x");
+    if (!labelled.load()) {
+      throw std::invalid_argument(text("gradients: expected labels from 0 to ", network_.outputs() - 1, ", got another"));
+    }
+  }
+
+ private:
+  plan::Program<T> of_loss(const std::string& loss, double alpha) {
+    LossGraph with_loss(network_.graph(), network_.input(), network_.output(), loss, alpha, labels_);
+    return planned(with_loss.graph, with_loss.request, with_loss.request.loss, with_loss.request.seed);
+  }
+
+  /// The target's place holds the cotangents of the outputs.
+  plan::Program<T> of_outputs() {
+    graph::Graph graph = network_.graph();
+    plan::Request request{.input = network_.input(), .output = network_.output()};
+    request.target = graph.input("cotangent", graph.node(request.output).shape, graph.dtype());
+    return planned(graph, request, request.output, request.target);
+  }
+
+  plan::Program<T> planned(graph::Graph& graph, plan::Request& request, graph::NodeId end, graph::NodeId cotangent) {
+    request.parameters = graph.parameters();
+    const graph::NodeId ends[] = {end};
+    const graph::NodeId cotangents[] = {cotangent};
+    request.gradients = graph::reverse(graph, ends, cotangents, request.parameters);
+    return plan::make_program<T>(graph, request, network_.parameters(), kRows);
+  }
+
+  void check(const Dataset& data) const {
+    const auto refuse = [](const char* what, std::size_t expected, std::size_t got) {
+      throw std::invalid_argument(text("gradients: expected ", expected, " ", what, ", got ", got));
+    };
+    if (data.x.columns != network_.features()) refuse("features", network_.features(), data.x.columns);
+    if (!of_loss_) return;
+    if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
+    const std::size_t columns = labels_ ? 1 : network_.outputs();
+    if (data.labels != labels_ || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
+  }
+
+  /// `count` gradients, with the time that writing them takes as the products that could be done meanwhile.
+  [[nodiscard]] plan::TeamCost cost(std::size_t count) const {
+    plan::Work work = plan::work_of(program_, count);
+    work.row_flops += work.rate * static_cast<double>(count * size_ * sizeof(T)) / kWriteRate;
+    work.grain = kRows;
+    return {work, plan::Occasion::call};
+  }
+
+  /// Fills the workspace with what gradients first, first + 1, ... start from; each takes a row of the workspace.
+  Gathered take(const Dataset& data, std::size_t first, std::size_t rows, T* workspace, BatchRows<T>& batch) const {
+    if (of_loss_) return gather(program_, data, {nullptr, first}, {0, rows}, 1.0, workspace, batch);
+    const std::size_t outputs = gradients_per_row_;
+    std::int64_t index[kRows];
+    const kernels::Panels<T> cotangent = plan::panels_of(program_, program_.target, workspace);
+    for (std::size_t i = 0; i < rows; ++i) {
+      index[i] = static_cast<std::int64_t>((first + i) / outputs);
+      for (std::size_t j = 0; j < outputs; ++j) *cotangent.at(i, j) = T(j == (first + i) % outputs ? 1 : 0);
+    }
+    return {.finite = gather_features(program_, data.x, data.scale, {index, 0}, {0, rows}, workspace)};
+  }
+
+  std::shared_ptr<Network> owner_;
+  NetworkOf<T>& network_;
+  bool of_loss_;
+  bool labels_;
+  std::size_t gradients_per_row_;
+  std::size_t size_ = 0;
+  plan::Program<T> program_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowGradients> RowGradients::make(std::shared_ptr<Network> network, const std::string& loss, double alpha,
+                                                 bool labels) {
+  if (network->dtype() == DType::float32) return std::make_unique<RowGradientsOf<float>>(std::move(network), loss, alpha, labels);
+  return std::make_unique<RowGradientsOf<double>>(std::move(network), loss, alpha, labels);
+}
+
+}  // namespace chainrule::train

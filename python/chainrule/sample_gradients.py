@@ -1,0 +1,112 @@
+"""Derivatives in the parameters for each sample by itself: gradients of the loss, and the Jacobian of the outputs."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from chainrule import _core
+from chainrule.data import labelled_rows
+from chainrule.layers import Input, Layer
+from chainrule.losses import Loss
+from chainrule.sessions import Sessions
+from chainrule.stack import Stack
+from chainrule.validation import Array
+
+
+class SampleGradients(Stack):
+    """A stack of layers that tells what each sample asks of its parameters."""
+
+    def __init__(self, layers: Iterable[Layer | Input], *, seed: int = 0, dtype: object = "float32") -> None:
+        super().__init__(layers, seed=seed, dtype=dtype)
+        self._sessions = Sessions(self._layers, self._dtype, self._seed)
+        self._row_gradients: dict[tuple[Loss | None, bool], _core.RowGradients] = {}
+
+    def per_sample_gradients(self, x: object, y: object, *, loss: object = None) -> dict[str, Array]:
+        """Return the gradient of each sample's loss in all parameters, without dropout.
+
+        Sample i's gradient in a kernel is the outer product of the layer's input x_i and its cotangent dz_i, in a bias dz_i
+        (MATH F4). Their mean over the samples is the gradient that `fit` descends on this batch.
+
+        Parameters
+        ----------
+        x, y
+            As for `fit`, without sample weights.
+        loss : str or class or Loss, optional
+            As for `fit`; left out, that of the last training.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (rows, *shape of the parameter)
+            Names and order as `parameters` gives them, of the model's dtype: views of one array of shape (rows, parameters).
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that does not fit.
+        MemoryError
+            Where rows times parameters are too many.
+        ChainruleError
+            Before the model is built.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import chainrule as cr
+        >>> model = cr.Sequential([cr.Input(2), cr.Dense(1, kernel_init="zeros")])
+        >>> gradients = model.per_sample_gradients(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, -1.0]), loss="half_mse")
+        >>> gradients["0.kernel"][:, :, 0]
+        array([[-1., -2.],
+               [ 3.,  4.]], dtype=float32)
+        """
+        operation = "per_sample_gradients"
+        built = self._ready(operation)
+        chosen = self._sessions.loss(loss, operation)
+        rows, y_checked, _ = labelled_rows(self._accept, x, y, None, chosen, operation)
+        flat = self._gradients_of(chosen, y_checked.labels).run(rows, y_checked.values, self._scale)
+        ends = np.cumsum([np.prod(shape) for shape in built.shapes.values()])
+        parts = np.split(flat, ends[:-1], axis=1) if built.shapes else []
+        return {name: part.reshape(len(rows), *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
+
+    def residual_jacobian(self, x: object) -> Array:
+        """Return the Jacobian of the outputs, and so of the residuals prediction - target, in all parameters, without dropout.
+
+        Parameters
+        ----------
+        x : array of shape (rows, features)
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of shape (rows * outputs, parameters)
+            Row i * outputs + j is d output j of sample i; columns are the parameters in the order of `parameters`, each kernel
+            (in, out) in C order. Of the model's dtype.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an x that does not fit.
+        MemoryError
+            Where rows times outputs times parameters are too many.
+        ChainruleError
+            Before the model is built.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import chainrule as cr
+        >>> cr.Sequential([cr.Input(2), cr.Dense(2)]).residual_jacobian(np.array([[3.0, 4.0]]))
+        array([[3., 0., 4., 0., 1., 0.],
+               [0., 3., 0., 4., 0., 1.]], dtype=float32)
+        """
+        self._ready("residual_jacobian")
+        rows, _ = self._accept(x, "residual_jacobian", "x")
+        return self._gradients_of(None, False).run(rows, None, self._scale)
+
+    def _gradients_of(self, loss: Loss | None, labels: bool) -> _core.RowGradients:
+        """Return the native gradients of a loss, or of the outputs, made when first asked for."""
+        found = self._row_gradients.get((loss, labels))
+        if found is None:
+            network = self._ready("gradients").network
+            name, alpha = ("", 0.0) if loss is None else (loss.name, loss.alpha)
+            found = self._row_gradients[loss, labels] = _core.RowGradients(network, loss=name, alpha=alpha, labels=labels)
+        return found
