@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,13 +113,13 @@ def test_e4_what_no_wanted_derivative_depends_on_is_not_visited() -> None:
 def test_e5_the_mode_of_fewer_phases_is_chosen(monkeypatch: pytest.MonkeyPatch, inputs: int, outputs: int, phases: str) -> None:
     w = RNG.standard_normal((outputs, inputs))
     counts = {"forward": 0, "reverse": 0}
+
+    def counted(mode: str, run: Any, *arguments: Any) -> Any:
+        counts[mode] += 1
+        return run(*arguments)
+
     for mode in counts:
-
-        def counted(*arguments: Any, mode: str = mode, run: Any = getattr(_core, mode)) -> Any:
-            counts[mode] += 1
-            return run(*arguments)
-
-        monkeypatch.setattr(_core, mode, counted)
+        monkeypatch.setattr(_core, mode, partial(counted, mode, getattr(_core, mode)))
     jacobian = cr.jacobian(lambda x: np.tanh(w @ x))(0.1 * np.ones(inputs))
     assert jacobian.shape == (outputs, inputs)
     other = "forward" if phases == "reverse" else "reverse"

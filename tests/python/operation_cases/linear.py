@@ -35,6 +35,12 @@ def invertible(shape: Shape, seed: object) -> Array:
     return away_from_zero(shape, seed) / shape[-1] + 2 * np.eye(shape[-1])
 
 
+def solution(a: Array, b: Array) -> Array:
+    """NumPy 1 takes a matrix for a stack of vectors where a has one dimension more."""
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return np.linalg.solve(a, np.broadcast_to(b, (*stack, *b.shape[-2:])))
+
+
 def linear_algebra_cases() -> Iterator[Case]:
     for number, (left, right) in enumerate(broadcast_shapes("stacked", ranks=(0, 2))):
         largest = 5 if math.prod(left) <= 12 else 2  # differences of a sum of many determinants are mostly rounding
@@ -45,7 +51,7 @@ def linear_algebra_cases() -> Iterator[Case]:
         yield Case("log_absolute_determinant", [-a], lambda a: np.linalg.slogdet(a)[1])
         yield Case("determinant_sign", [-a], lambda a: np.linalg.slogdet(a)[0])
         yield Case("cholesky", [a @ a.swapaxes(-1, -2)], lambda a: np.linalg.cholesky((a + a.swapaxes(-1, -2)) / 2))
-        yield Case("solve", [a, away_from_zero((*right, n, columns), "b")], np.linalg.solve)
+        yield Case("solve", [a, away_from_zero((*right, n, columns), "b")], solution)
     yield Case("inverse", [np.array([[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [2.0, 1.0, 0.0]])], np.linalg.inv)  # rows change places
 
 
