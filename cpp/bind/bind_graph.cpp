@@ -7,11 +7,13 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "base/error.h"
 #include "bind/arrays.h"
 #include "bind/attributes.h"
 #include "bind/bindings.h"
 #include "graph/differentiate.h"
 #include "graph/interpreter.h"
+#include "graph/negated_rule.h"
 #include "graph/operation.h"
 
 namespace chainrule::bind {
@@ -60,6 +62,12 @@ std::vector<std::string> operation_names() {
   std::vector<std::string> names;
   for (const graph::Operation* operation : graph::all_operations()) names.emplace_back(operation->name());
   return names;
+}
+
+void negate_rule(const std::optional<std::string>& operation, const std::string& mode, int input) {
+  if (mode != "jvp" && mode != "vjp") throw std::invalid_argument(text("negate_rule: expected mode jvp or vjp, got ", mode));
+  const graph::Operation* found = operation ? &graph::operation_named(*operation) : nullptr;
+  graph::negate_rule(found, mode == "jvp" ? graph::Mode::jvp : graph::Mode::vjp, input);
 }
 
 constexpr const char* kClassDoc = R"(A computation graph: nodes in the order they were added, each an operation on earlier ones.
@@ -195,6 +203,8 @@ void bind_graph(py::module_& module) {
              const std::vector<NodeId>& outputs) { return graph::forward(graph, inputs, tangents, outputs); },
           py::arg("inputs"), py::arg("tangents"), py::arg("outputs"), kForwardDoc);
   module.def("operation_names", &operation_names, "The names of all operations.");
+  module.def("negate_rule", &negate_rule, py::arg("operation"), py::arg("mode") = "vjp", py::arg("input") = 0,
+             "Turn the sign of one rule, to test that checks of derivatives notice it; None takes it back.");
 }
 
 }  // namespace chainrule::bind

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "graph/negated_rule.h"
 #include "graph/operation.h"
 #include "graph/ops/operations.h"
 
@@ -53,6 +54,12 @@ void accumulate(Graph& graph, NodeId& sum, NodeId term) {
   sum = sum == kNone ? term : graph.apply(ops::add(), {sum, term});
 }
 
+/// A derivative as it enters or leaves the rule of `operation` for input number `input`: itself, but for a test of the checks.
+NodeId signed_for(Graph& graph, const Operation& operation, Mode mode, int input, NodeId derivative) {
+  if (derivative == kNone || !is_negated(operation, mode, input)) return derivative;
+  return graph.apply(ops::negate(), {derivative});
+}
+
 /// One derivative for each node, of the node's shape and of the graph's type.
 void check_seeds(const Graph& graph, std::string_view mode, std::string_view kind, std::span<const NodeId> nodes,
                  std::span<const NodeId> seeds) {
@@ -95,7 +102,10 @@ std::vector<NodeId> reverse(Graph& graph, std::span<const NodeId> outputs, std::
     if (cotangent == kNone || node.operation == nullptr) continue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       NodeId* sum = derivatives.find(node.inputs[i]);
-      if (sum != nullptr) accumulate(graph, *sum, node.operation->vjp(graph, *id, cotangent, static_cast<int>(i)));
+      if (sum == nullptr) continue;
+      const int input = static_cast<int>(i);
+      const NodeId term = node.operation->vjp(graph, *id, cotangent, input);
+      accumulate(graph, *sum, signed_for(graph, *node.operation, Mode::vjp, input, term));
     }
   }
   std::vector<NodeId> result;
@@ -123,9 +133,10 @@ std::vector<NodeId> forward(Graph& graph, std::span<const NodeId> inputs, std::s
     if (node.operation == nullptr) continue;
     of_inputs.clear();
     bool flows = false;
-    for (const NodeId input : node.inputs) {
-      const NodeId* tangent = derivatives.find(input);
-      of_inputs.push_back(tangent == nullptr ? kNone : *tangent);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const NodeId* tangent = derivatives.find(node.inputs[i]);
+      const NodeId given = tangent == nullptr ? kNone : *tangent;
+      of_inputs.push_back(signed_for(graph, *node.operation, Mode::jvp, static_cast<int>(i), given));
       flows = flows || of_inputs.back() != kNone;
     }
     // A variable that depends on other variables moves with them and by its own tangent, as reverse mode has it.

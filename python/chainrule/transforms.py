@@ -54,8 +54,9 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.value_and_grad(lambda x: 3 * x**2)(2.0)
-    (np.float64(12.0), np.float64(12.0))
+    >>> value, slope = cr.value_and_grad(lambda x: 3 * x**2)(2.0)
+    >>> float(value), float(slope)
+    (12.0, 12.0)
     """
 
     @functools.wraps(f)
@@ -103,8 +104,9 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.grad(lambda x, y: x**2 + 3 * x * y - 5 * y + 2, argnums=(0, 1))(1.0, 2.0)
-    (np.float64(8.0), np.float64(-2.0))
+    >>> of_x, of_y = cr.grad(lambda x, y: x**2 + 3 * x * y - 5 * y + 2, argnums=(0, 1))(1.0, 2.0)
+    >>> float(of_x), float(of_y)
+    (8.0, -2.0)
     """
     both = value_and_grad(f, argnums, has_aux)
 
@@ -173,8 +175,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
-    (np.float64(6.0), np.float64(3.0))
+    >>> value, moved = cr.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    >>> float(value), float(moved)
+    (6.0, 3.0)
     """
     primals, tangents = tuple(primals), tuple(tangents)
     if len(primals) != len(tangents):

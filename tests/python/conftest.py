@@ -11,14 +11,14 @@ import pytest
 
 import chainrule as cr
 
-# Without PyTorch there is nothing to compare with, so that file is not collected at all.
-collect_ignore = [] if importlib.util.find_spec("torch") else ["test_torch.py"]
+# Without PyTorch or JAX there is nothing to compare with, so that file is not collected at all.
+PEERS = {"torch": "test_torch.py", "jax": "test_jax.py"}
+collect_ignore = [file for peer, file in PEERS.items() if not importlib.util.find_spec(peer)]
 
 
 def pytest_report_header():
-    return (
-        f"chainrule {cr.__version__}, {cr.info()['isa']}, {cr.get_num_threads()} threads; PyTorch comparison: {not collect_ignore}"
-    )
+    compared = [peer for peer, file in PEERS.items() if file not in collect_ignore]
+    return f"chainrule {cr.__version__}, {cr.info()['isa']}, {cr.get_num_threads()} threads; compared with: {', '.join(compared) or 'no peer'}"
 
 
 @pytest.fixture

@@ -1,145 +1,141 @@
-"""Every operation of the graph: its value against NumPy, its derivatives against central differences and against each other."""
+"""Every operation of the graph: its value against NumPy, its derivatives against central differences and against each other.
+
+Each over 26 samples or more; and the checks themselves, by turning the sign of each derivative rule.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
-from operation_cases import CASES, Array, Case
+from operation_cases import CASES, Case
+from operation_cases.elementwise import BINARY
+from operation_checks import DERIVATIVE_CHECKS, Problem, check_value
 
 from chainrule import _core
 
-# Truncation (step squared) and rounding (epsilon / step) meet near the cube root of epsilon; what is left is about 1e-10 of them.
-STEP = 6e-6
-DIFFERENCES = {"rtol": 2e-7, "atol": 2e-8}
-# The same products and sums in another order.
-ROUNDING = {"rtol": 1e-10, "atol": 1e-11}
+OPERATIONS = _core.operation_names()
+CASES_OF: dict[str, list[Case]] = {name: [case for case in CASES if case.operation == name] for name in OPERATIONS}
+# Their inputs may have different shapes that broadcast together.
+BROADCAST = [*BINARY, "pow", "where", "matmul", "solve", "broadcast_like", "spread_like", "sum_like"]
 
 
-class Problem:
-    """s = sum(u * y) for one operation y of the case's inputs, with nodes for directions v (tangents of the inputs)."""
-
-    def __init__(self, case: Case, dtype: str = "float64") -> None:
-        self.graph = graph = _core.Graph(dtype)
-        self.feeds: dict[int, Array] = {}
-        self.inputs: list[int] = []
-        for number, array in enumerate(case.arrays):
-            shape = (-1, *array.shape[1:]) if number in case.rows else array.shape
-            kind = "int64" if array.dtype == np.int64 else dtype
-            self.inputs.append(graph.input(f"x{number}", shape, kind))
-            self.feeds[self.inputs[-1]] = np.array(array, dtype=kind)
-        self.y = graph.apply(case.operation, self.inputs, **case.attributes)
-        self.wrt = [node for number, node in enumerate(self.inputs) if number not in case.fixed]
-        (self.value,) = graph.evaluate([self.y], self.feeds)
-        rng = np.random.default_rng(7)
-        self.u = self.feed("u", self.y, rng.uniform(0.5, 1.5, self.value.shape))
-        self.v = [self.feed(f"v{node}", node, rng.uniform(-1, 1, self.feeds[node].shape)) for node in self.wrt]
-
-    def feed(self, name: str, like: int, array: Array) -> int:
-        node = self.graph.input(name, self.graph.shape(like))
-        self.feeds[node] = array.astype(self.value.dtype)
-        return node
-
-    def evaluate(self, nodes: list[int], likes: list[int], feeds: dict[int, Array] | None = None) -> list[Array]:
-        """The nodes' values; a derivative of -1 is zero in the shape of its like."""
-        feeds = self.feeds if feeds is None else feeds
-        values = iter(self.graph.evaluate([node for node in nodes if node >= 0], feeds))
-        return [next(values) if node >= 0 else np.zeros_like(feeds[like]) for node, like in zip(nodes, likes, strict=True)]
-
-    def gradient(self, outputs: list[int], cotangents: list[int]) -> list[int]:
-        kept = [(output, cotangent) for output, cotangent in zip(outputs, cotangents, strict=True) if output >= 0]
-        return self.graph.reverse([output for output, _ in kept], [cotangent for _, cotangent in kept], self.wrt)
-
-    def tangent(self, outputs: list[int]) -> list[int]:
-        kept = iter(self.graph.forward(self.wrt, self.v, [output for output in outputs if output >= 0]))
-        return [next(kept) if output >= 0 else -1 for output in outputs]
-
-    def along_v(self, nodes: list[int], likes: list[int]) -> list[Array]:
-        """The derivative of the nodes' values along v by central differences."""
-        moved = []
-        for sign in (1, -1):
-            feeds = dict(self.feeds)
-            for node, v in zip(self.wrt, self.v, strict=True):
-                feeds[node] = feeds[node] + sign * STEP * feeds[v]
-            moved.append(self.evaluate(nodes, likes, feeds))
-        return [(up - down) / (2 * STEP) for up, down in zip(*moved, strict=True)]
-
-    def dot(self, left: list[Array], right: list[Array]) -> float:
-        return float(sum(np.sum(a * b) for a, b in zip(left, right, strict=True)))
-
-    def directions(self) -> list[Array]:
-        return [self.feeds[v] for v in self.v]
+def differ(case: Case) -> bool:
+    return len({array.shape for array in case.arrays}) > 1
 
 
-@pytest.fixture(params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> Case:
-    return request.param
+def test_every_case_is_of_an_operation() -> None:
+    assert {case.operation for case in CASES} <= set(OPERATIONS)
 
 
-def test_every_operation_has_a_case() -> None:
-    assert {case.operation for case in CASES} == set(_core.operation_names())
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_samples_are_many_and_of_all_kinds(operation: str) -> None:
+    cases = CASES_OF[operation]
+    assert len(cases) >= 26
+    largest = [max(math.prod(array.shape) for array in case.arrays) for case in cases]
+    assert any(any(0 in array.shape for array in case.arrays) for case in cases)
+    assert 1 in largest
+    assert any(size > 1 and size % 2 for size in largest)
+    assert max(largest) > 16
+    if operation in BROADCAST:
+        assert sum(differ(case) for case in cases) >= 8
+
+
+def run(check: Callable[[Case], None], case: Case) -> None:
+    """Check, and name the case where that fails."""
+    try:
+        check(case)
+    except Exception as error:
+        raise AssertionError(f"{check.__name__} of {case}: {error}") from error
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 3e-6)])
-def test_value(case: Case, dtype: str, tolerance: float) -> None:
-    problem = Problem(case, dtype)
-    fed = [problem.feeds[node] for node in problem.inputs]
-    expected = np.asarray(case.formula(*(array.astype(np.promote_types(array.dtype, np.int64)) for array in fed)))
-    assert problem.value.shape == expected.shape
-    assert problem.value.dtype == dtype
-    np.testing.assert_allclose(problem.value, expected, rtol=tolerance, atol=tolerance)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_values(operation: str, dtype: str, tolerance: float) -> None:
+    def check(case: Case) -> None:
+        check_value(case, dtype, tolerance)
+
+    for case in CASES_OF[operation]:
+        run(check, case)
 
 
-def test_reverse_against_central_differences(case: Case) -> None:
-    problem = Problem(case)
-    gradients = problem.evaluate(problem.gradient([problem.y], [problem.u]), problem.wrt)
-    for node, gradient in zip(problem.wrt, gradients, strict=True):
-        x = problem.feeds[node]
-        assert gradient.shape == x.shape
-        expected = np.zeros_like(x)
-        for index in np.ndindex(x.shape):
-            ends = []
-            for sign in (1, -1):
-                moved = x.copy()
-                moved[index] += sign * STEP
-                (y,) = problem.graph.evaluate([problem.y], {**problem.feeds, node: moved})
-                ends.append(np.sum(y * problem.feeds[problem.u]))
-            expected[index] = (ends[0] - ends[1]) / (2 * STEP)
-        np.testing.assert_allclose(gradient, expected, **DIFFERENCES)
+@pytest.mark.parametrize("check", DERIVATIVE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_derivatives(operation: str, check: Callable[[Case], None]) -> None:
+    for case in CASES_OF[operation]:
+        run(check, case)
 
 
-def test_forward_is_the_adjoint_of_reverse(case: Case) -> None:
-    """<u, J v> = <J^T u, v>."""
-    problem = Problem(case)
-    (jv,) = problem.evaluate(problem.tangent([problem.y]), [problem.u])
-    assert jv.shape == problem.value.shape
-    jtu = problem.evaluate(problem.gradient([problem.y], [problem.u]), problem.wrt)
-    left, right = problem.dot([problem.feeds[problem.u]], [jv]), problem.dot(jtu, problem.directions())
-    np.testing.assert_allclose(left, right, **ROUNDING)
+# --- the checks themselves --------------------------------------------------------------------------------------------------------
 
 
-def test_second_order(case: Case) -> None:
-    """H v of s four ways: differences of the gradient, and each mode over each other."""
-    problem = Problem(case)
-    gradients = problem.gradient([problem.y], [problem.u])
-    expected = problem.along_v(gradients, problem.wrt)
-    reverse_over_reverse = problem.evaluate(problem.gradient(gradients, problem.v), problem.wrt)
-    forward_over_reverse = problem.evaluate(problem.tangent(gradients), problem.wrt)
-    tangent = problem.tangent([problem.y])
-    reverse_over_forward = problem.evaluate(problem.gradient(tangent, [problem.u]), problem.wrt)
-    for one in (reverse_over_reverse, forward_over_reverse, reverse_over_forward):
-        for value, difference in zip(one, expected, strict=True):
-            np.testing.assert_allclose(value, difference, **DIFFERENCES)
-    (twice,) = problem.evaluate(problem.tangent(tangent), [problem.u])
-    np.testing.assert_allclose(
-        problem.dot([problem.feeds[problem.u]], [twice]), problem.dot(expected, problem.directions()), **DIFFERENCES
-    )
+def rules(operation: str) -> set[tuple[str, int]]:
+    """The mode and the input of each rule that gives a derivative for some case. Nothing flows through the others, by definition."""
+    found: set[tuple[str, int]] = set()
+    for case in CASES_OF[operation]:
+        problem = Problem(case)
+        for node, direction in zip(problem.wrt, problem.v, strict=True):
+            number = problem.inputs.index(node)
+            if problem.graph.reverse([problem.y], [problem.u], [node])[0] >= 0:
+                found.add(("vjp", number))
+            if problem.graph.forward([node], [direction], [problem.y])[0] >= 0:
+                found.add(("jvp", number))
+    return found
 
 
-def test_third_order(case: Case) -> None:
-    """The gradient of v^T H v against differences of H v: the rules of the rules."""
-    problem = Problem(case)
-    products = problem.gradient(problem.gradient([problem.y], [problem.u]), problem.v)
-    expected = problem.along_v(products, problem.wrt)
-    third = problem.evaluate(problem.gradient(products, problem.v), problem.wrt)
-    for value, difference in zip(third, expected, strict=True):
-        np.testing.assert_allclose(value, difference, **DIFFERENCES)
+@contextmanager
+def negated(operation: str, mode: str, number: int) -> Iterator[None]:
+    _core.negate_rule(operation, mode, number)
+    try:
+        yield
+    finally:
+        _core.negate_rule(None)
+
+
+def notices(case: Case) -> bool:
+    for check in DERIVATIVE_CHECKS[:2]:
+        try:
+            check(case)
+        except AssertionError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_checks_notice_each_rule_of_a_wrong_sign(operation: str) -> None:
+    found = rules(operation)
+    assert {number for mode, number in found if mode == "vjp"} == {number for mode, number in found if mode == "jvp"}
+    for mode, number in sorted(found):
+        with negated(operation, mode, number):
+            assert any(notices(case) for case in CASES_OF[operation]), f"the {mode} of input {number}"
+
+
+def test_what_has_no_rule_is_constant() -> None:
+    constant = {operation for operation in OPERATIONS if not rules(operation)}
+    assert constant == {
+        *("exceeds", "equals", "sign", "floor", "ceil", "trunc", "rint"),
+        *("determinant_sign", "one_hot_like", "dropout_mask"),
+    }
+
+
+def test_a_rule_of_a_wrong_sign_is_wrong_and_taken_back() -> None:
+    graph = _core.Graph("float64")
+    x = graph.input("x", ())
+    y = graph.apply("exp", [x])
+    seed = graph.apply("power", [x], alpha=0.0)
+    with negated("exp", "vjp", 0):
+        (wrong,) = graph.reverse([y], [seed], [x])
+        (forward,) = graph.forward([x], [seed], [y])
+    (right,) = graph.reverse([y], [seed], [x])
+    values = graph.evaluate([y, wrong, forward, right], {x: np.array(0.5)})
+    assert [value / values[0] for value in values] == [1, -1, 1, 1]
+
+
+def test_negate_rule_refuses_what_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="negate_rule: expected mode jvp or vjp, got sideways"):
+        _core.negate_rule("exp", "sideways")
+    with pytest.raises(ValueError, match="nothing_of_the_kind"):
+        _core.negate_rule("nothing_of_the_kind")

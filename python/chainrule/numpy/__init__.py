@@ -7,8 +7,8 @@ Examples
 --------
 >>> import chainrule as cr
 >>> import chainrule.numpy as cnp
->>> cr.grad(lambda x: cnp.sum(cnp.array([x, x**2]) * cnp.arange(1.0, 3.0)))(3.0)
-np.float64(13.0)
+>>> float(cr.grad(lambda x: cnp.sum(cnp.array([x, x**2]) * cnp.arange(1.0, 3.0)))(3.0))
+13.0
 """
 
 from __future__ import annotations

@@ -1,0 +1,32 @@
+"""The Python blocks of the documents run, in their order, and print what the text block after them shows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = {"README.md": 2, "docs/derivatives.md": 20}  # the least number of Python blocks in each
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_python_blocks(name: str) -> None:
+    fences = FENCE.findall((ROOT / name).read_text(encoding="utf-8"))
+    assert sum(language == "python" for language, _ in fences) >= BLOCKS[name]
+    names: dict[str, Any] = {"__name__": name}
+    with np.printoptions():
+        for (language, code), (following, shown) in zip(fences, [*fences[1:], ("", "")], strict=True):
+            if language != "python":
+                continue
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, name, "exec"), names)
+            if following == "text":
+                assert printed.getvalue() == shown, f"printed by\n{code}"
