@@ -28,6 +28,7 @@ from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from chainrule.gradient_check import check_grads
+    from chainrule.graphs import Graph, trace
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
 
@@ -43,6 +44,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Graph",
     "History",
     "Input",
     "LambdaCallback",
@@ -70,6 +72,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "set_num_threads",
+    "trace",
     "value_and_grad",
     "variable",
     "vjp",
@@ -80,6 +83,7 @@ _LATER = {
     **dict.fromkeys(("Variable", "variable"), "variables"),
     **dict.fromkeys(("elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
     "check_grads": "gradient_check",
+    **dict.fromkeys(("Graph", "trace"), "graphs"),
 }
 
 
