@@ -25,4 +25,18 @@ inline graph::Attributes attributes_of(const graph::Operation& operation, Shape 
   return attributes;
 }
 
+/// Those that say something, by the arguments' names.
+inline pybind11::dict named_attributes(const graph::Attributes& attributes) {
+  pybind11::dict named;
+  if (!attributes.axes.empty()) named["axes"] = pybind11::cast(attributes.axes);
+  if (!attributes.shape.empty()) named["shape"] = pybind11::cast(attributes.shape);
+  if (attributes.alpha != 0) named["alpha"] = attributes.alpha;
+  if (attributes.key != 0) named["key"] = attributes.key;
+  if (attributes.transpose_a) named["transpose_a"] = true;
+  if (attributes.transpose_b) named["transpose_b"] = true;
+  if (attributes.keepdims) named["keepdims"] = true;
+  if (attributes.reversed) named["reversed"] = true;
+  return named;
+}
+
 }  // namespace chainrule::bind

@@ -12,6 +12,7 @@
 #include "bind/attributes.h"
 #include "bind/bindings.h"
 #include "graph/differentiate.h"
+#include "graph/extract.h"
 #include "graph/interpreter.h"
 #include "graph/negated_rule.h"
 #include "graph/operation.h"
@@ -190,6 +191,17 @@ void bind_graph(py::module_& module) {
       .def(
           "inputs_of", [](const Graph& graph, NodeId node) { return graph.node(node).inputs; }, py::arg("node"),
           "The nodes that a node is computed from.")
+      .def(
+          "attributes", [](const Graph& graph, NodeId node) { return named_attributes(graph.node(node).attributes); },
+          py::arg("node"), "What a node's operation is parameterised by, by the names of apply's arguments, where it says something.")
+      .def(
+          "alone",
+          [](const Graph& graph, NodeId node) {
+            auto [one, operands, results] = graph::alone(graph, node);
+            return py::make_tuple(std::make_unique<Graph>(std::move(one)), operands, results.front());
+          },
+          py::arg("node"),
+          "A node's operation as a graph of its own, with its operands' nodes in it, each its own input or constant, and the result.")
       .def("__len__", [](const Graph& graph) { return graph.size(); })
       .def("evaluate", &evaluate, py::arg("wanted"), py::arg("feeds"), kEvaluateDoc)
       .def(

@@ -38,4 +38,17 @@ Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<con
   return result;
 }
 
+Extract alone(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  if (node.operation == nullptr) throw std::invalid_argument(text("alone: expected a node with an operation, got node ", id));
+  Extract result{Graph(graph.dtype()), {}, {}};
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const Node& operand = graph.node(node.inputs[i]);
+    result.inputs.push_back(operand.constant ? result.graph.constant(operand.value)
+                                             : result.graph.input(text("x", i), operand.shape, operand.dtype));
+  }
+  result.outputs = {result.graph.apply(*node.operation, result.inputs, node.attributes, node.name)};
+  return result;
+}
+
 }  // namespace chainrule::graph

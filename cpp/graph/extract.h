@@ -19,4 +19,8 @@ struct Extract {
 [[nodiscard]] Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<const std::string> names,
                               std::span<const NodeId> outputs);
 
+/// The operation of one node as a graph of its own, for its local derivatives: each operand is an input of its own, also where
+/// the same node is an operand twice; constants stay constants. std::invalid_argument for a node without an operation.
+[[nodiscard]] Extract alone(const Graph& graph, NodeId id);
+
 }  // namespace chainrule::graph

@@ -29,6 +29,7 @@ from chainrule.threads import get_num_threads, set_num_threads
 if TYPE_CHECKING:
     from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
+    from chainrule.graphs import Graph, trace
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
 
@@ -45,6 +46,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Graph",
     "History",
     "Input",
     "LambdaCallback",
@@ -74,6 +76,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "set_num_threads",
+    "trace",
     "value_and_grad",
     "variable",
     "vjp",
@@ -85,6 +88,7 @@ _LATER = {
     **dict.fromkeys(("elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
     **dict.fromkeys(("Compiled", "compile"), "compiled"),
     "check_grads": "gradient_check",
+    **dict.fromkeys(("Graph", "trace"), "graphs"),
 }
 
 

@@ -1,0 +1,54 @@
+"""Arrays as short texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS, COLUMNS = 3, 4
+
+
+def number(x: Any, digits: int = 4) -> str:
+    """Return a number with a few digits."""
+    return str(x) if isinstance(x, (int, np.integer)) else f"{float(x):.{digits}g}"
+
+
+def shortened(text: str, room: int) -> str:
+    """Return the text, cut where it is longer than room."""
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def one_line(array: NDArray[Any], room: int = 48) -> str:
+    """Return an array on one line, as NumPy prints it, with the middle left out where it is long."""
+    if array.ndim == 0:
+        return number(array[()])
+    text = np.array2string(
+        array, threshold=8, edgeitems=2, max_line_width=10**9, formatter={"float_kind": number, "int_kind": str}
+    )
+    return shortened(" ".join(text.split()), room)
+
+
+def _numbers(row: NDArray[Any]) -> list[str]:
+    if row.size <= COLUMNS:
+        return [number(x, 3) for x in row]
+    return [*(number(x, 3) for x in row[: COLUMNS - 2]), "…", number(row[-1], 3)]
+
+
+def grid(array: NDArray[Any]) -> list[str]:
+    """Return the corner of an array as lines with columns below each other."""
+    if array.ndim == 0:
+        return [number(array[()])]
+    if array.size == 0:
+        return ["empty"]
+    rows = array.reshape(-1, array.shape[-1])
+    shown = [_numbers(row) for row in rows[:ROWS]]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+    lines = [" ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in shown]
+    return lines if len(rows) <= ROWS else [*lines, "⋮".center(len(lines[0])).rstrip()]
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as in 3×4."""
+    return f"{shape[0]} numbers" if len(shape) == 1 else "×".join(map(str, shape))
