@@ -60,7 +60,9 @@ def placed(slots: Sequence[Placeable], layers: Sequence[Sequence[int]], space: f
             for i, offset in zip(layers[number], distances[number], strict=True):
                 slot = slots[i]
                 pulls = [
-                    (slots[j].x, 1.0 if slot.is_box or slots[j].is_box else _STRAIGHT) for side in sides for j in getattr(slot, side)
+                    (slots[j].x, 1.0 if slot.is_box or slots[j].is_box else _STRAIGHT)
+                    for side in sides
+                    for j in getattr(slot, side)
                 ]
                 weight = sum(w for _, w in pulls)
                 x = sum(x * w for x, w in pulls) / weight if pulls else slot.x

@@ -24,9 +24,7 @@ def one_line(array: NDArray[Any], room: int = 48) -> str:
     """Return an array on one line, as NumPy prints it, with the middle left out where it is long."""
     if array.ndim == 0:
         return number(array[()])
-    text = np.array2string(
-        array, threshold=8, edgeitems=2, max_line_width=10**9, formatter={"float_kind": number, "int_kind": str}
-    )
+    text = np.array2string(array, threshold=8, edgeitems=2, max_line_width=10**9, formatter={"float_kind": number, "int_kind": str})
     return shortened(" ".join(text.split()), room)
 
 

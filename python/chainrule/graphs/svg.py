@@ -123,7 +123,9 @@ def summarized(nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
     """Return what a graph consists of, for one that is too large for a picture, as SVG."""
 
     def some(title: str, chosen: Sequence[Node]) -> list[tuple[str, str]]:
-        listed = [(f"  {shortened(n.name, 30)}  {shape_text(n.shape) if n.shape else 'a number'}", INKS["value"]) for n in chosen[:6]]
+        listed = [
+            (f"  {shortened(n.name, 30)}  {shape_text(n.shape) if n.shape else 'a number'}", INKS["value"]) for n in chosen[:6]
+        ]
         rest = [(f"  and {len(chosen) - 6} more", INKS["muted"])] if len(chosen) > 6 else []
         return [(title, INKS["title"]), *listed, *rest]
 

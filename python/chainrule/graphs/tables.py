@@ -11,9 +11,7 @@ from chainrule.graphs.previews import one_line, shortened
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells with columns below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def derivatives_of(outputs: Sequence[Node]) -> str:
