@@ -6,6 +6,7 @@ distances taken out that is a regression by an ascending sequence, which pooling
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -40,7 +41,7 @@ def ascending(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
 def _distances(slots: Sequence[Placeable], layer: Sequence[int], space: float) -> list[float]:
     """Return how far each slot of a layer is at least from the first."""
     distances = [0.0]
-    for left, right in zip(layer, layer[1:], strict=False):
+    for left, right in itertools.pairwise(layer):
         between = space if slots[left].is_box and slots[right].is_box else space / 2
         distances.append(distances[-1] + slots[left].after + between + slots[right].before)
     return distances

@@ -17,7 +17,7 @@ from chainrule.graphs.node import Node
 from chainrule.recording import is_variable, plain
 
 
-def _seeds(result: Any, outputs: list[Any], cotangent: Any) -> list[NDArray[Any]]:
+def _seeds(outputs: list[Any], cotangent: Any) -> list[NDArray[Any]]:
     """Return what each element of each output counts for."""
     if cotangent is None:
         return [np.ones(y.shape, y.dtype) for y in outputs]
@@ -115,7 +115,7 @@ def trace(f: Callable[..., Any], *args: Any, cotangent: Any = None) -> Graph:
         )
         graph, inputs, outputs = _core.extract(call.inputs, names, results)
         feeds = {n: np.asarray(x.value) for n, x in zip(inputs, call.inputs, strict=True)}
-        seeds = _seeds(call.result, results, cotangent)
+        seeds = _seeds(results, cotangent)
     operations = [graph.operation(n) for n in range(len(graph))]
     of_outputs = list(zip(outputs, leaf_names(unused("y", names), call.result), strict=True))
     names = node_names(operations, list(zip(inputs, names, strict=True)), of_outputs)
