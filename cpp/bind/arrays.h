@@ -6,6 +6,7 @@
 #include <pybind11/numpy.h>
 
 #include "base/tensor.h"
+#include "bind/casters.h"
 
 namespace chainrule::bind {
 

@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bind/casters.h"
 #include "graph/operation.h"
 
 namespace chainrule::bind {

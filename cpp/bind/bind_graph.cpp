@@ -30,7 +30,7 @@ std::string operation_of(const Graph& graph, NodeId id) {
   return std::binary_search(parameters.begin(), parameters.end(), id) ? "parameter" : "input";
 }
 
-NodeId apply(Graph& graph, const std::string& operation, std::vector<NodeId> inputs, Shape axes, Shape shape,
+NodeId apply(Graph& graph, const std::string& operation, graph::Operands inputs, Shape axes, Shape shape,
              std::optional<double> alpha, std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed,
              std::string name) {
   const graph::Operation& found = graph::operation_named(operation);

@@ -110,7 +110,7 @@ py::object record(const std::string& operation, const py::sequence& operands, Sh
   tape.tidy();
   const Tape::Numbers numbers(tape);
   const graph::Operation& found = graph::operation_named(operation);
-  std::vector<NodeId> inputs;
+  graph::Operands inputs;
   int number = 0;
   for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
   return apply(tape, found, std::move(inputs),

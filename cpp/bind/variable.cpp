@@ -295,7 +295,7 @@ void set_variable_class(const py::type& type, const py::function& subscript) {
   g_subscript = py::object(subscript).release().ptr();
 }
 
-py::object apply(Tape& tape, const graph::Operation& operation, std::vector<NodeId> inputs, graph::Attributes attributes) {
+py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, graph::Attributes attributes) {
   const FpEnvironment environment;
   return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
 }

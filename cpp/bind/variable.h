@@ -21,7 +21,7 @@ namespace chainrule::bind {
 /// for objects that are neither; TypeError for a Variable of another type and for complex numbers.
 [[nodiscard]] graph::NodeId node_of(graph::Tape& tape, PyObject* operand);
 /// The result of an operation as a new Variable.
-[[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, std::vector<graph::NodeId> inputs,
+[[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, graph::Operands inputs,
                                      graph::Attributes attributes = {});
 /// An array of real numbers, cast to a type; TypeError for other arrays.
 [[nodiscard]] Tensor tensor_of(DType dtype, const pybind11::array& array, const char* what);

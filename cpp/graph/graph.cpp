@@ -1,6 +1,7 @@
 #include "graph/graph.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/error.h"
@@ -42,6 +43,20 @@ std::string shape_text(const Shape& shape) {
     out += (i == 0 ? "" : ", ") + (shape[i] == kRows ? std::string("rows") : std::to_string(shape[i]));
   }
   return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+void Nodes::push_back(Node node) {
+  if (size_ == blocks_.size() * kBlock) blocks_.emplace_back(kBlock);
+  (*this)[size_] = std::move(node);
+  ++size_;
+}
+
+void Nodes::shrink(std::size_t size) {
+  for (std::size_t i = size; i < size_; ++i) (*this)[i] = Node();
+  size_ = size;
+  // As many again, and a few: what a tape records until it looks the next time.
+  constexpr std::size_t kFewBlocks = 40;
+  blocks_.resize(std::min(blocks_.size(), 2 * (size / kBlock) + kFewBlocks));
 }
 
 Graph::Graph(DType dtype, Evaluate when) : dtype_(dtype), when_(when) {
@@ -104,30 +119,37 @@ NodeId Graph::variable(Tensor value) {
   return add(node_of(std::move(value)));
 }
 
-Tensor Graph::value_of(const Node& node) const {
-  std::vector<Tensor> values;
-  values.reserve(node.inputs.size());
-  for (const NodeId id : node.inputs) values.push_back(nodes_[static_cast<std::size_t>(id)].value);
-  return node.operation->forward(values, node.attributes, node.shape);
-}
-
-NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes, std::string name) {
+NodeId Graph::apply(const Operation& operation, Operands inputs, Attributes attributes, std::string name) {
   if (operation.arity() != kAnyNumber && inputs.size() != static_cast<std::size_t>(operation.arity())) {
     throw std::invalid_argument(text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
   }
-  std::vector<ValueType> types;
-  types.reserve(inputs.size());
-  for (const NodeId id : inputs) types.push_back({node(id).shape, node(id).dtype});
-  ValueType type = operation.infer(types, attributes);
-  check_rows_lead(operation.name(), type.shape);
+  const std::size_t count = inputs.size();
   Node added;
   added.operation = &operation;
   added.inputs = std::move(inputs);
   added.attributes = std::move(attributes);
+  added.name = std::move(name);
+  // Nearly all operations take one or two, on which nothing is allocated.
+  std::array<ValueType, 2> types;
+  std::array<Tensor, 2> values;
+  if (count <= types.size()) return apply_with(std::move(added), {types.data(), count}, {values.data(), count});
+  std::vector<ValueType> many_types(count);
+  std::vector<Tensor> many_values(count);
+  return apply_with(std::move(added), many_types, many_values);
+}
+
+/// Adds a node with operation, inputs and attributes; `types` and `values` are room for those of the inputs.
+NodeId Graph::apply_with(Node added, std::span<ValueType> types, std::span<Tensor> values) {
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const Node& input = node(added.inputs[i]);
+    types[i] = {input.shape, input.dtype};
+    if (when_ == Evaluate::at_once) values[i] = input.value;
+  }
+  ValueType type = added.operation->infer(types, added.attributes);
+  check_rows_lead(added.operation->name(), type.shape);
   added.shape = std::move(type.shape);
   added.dtype = type.dtype;
-  added.name = std::move(name);
-  if (when_ == Evaluate::at_once) added.value = value_of(added);
+  if (when_ == Evaluate::at_once) added.value = added.operation->forward(values, added.attributes, added.shape);
   return add(std::move(added));
 }
 
@@ -138,14 +160,15 @@ void Graph::forget_but(std::span<NodeId* const> roots) {
     if (number[i] == kNone) continue;
     for (const NodeId input : nodes_[i].inputs) number[static_cast<std::size_t>(input)] = 0;
   }
-  std::deque<Node> kept;
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (number[i] == kNone) continue;
-    number[i] = static_cast<NodeId>(kept.size());
+    number[i] = static_cast<NodeId>(kept);
     for (NodeId& input : nodes_[i].inputs) input = number[static_cast<std::size_t>(input)];
-    kept.push_back(std::move(nodes_[i]));
+    if (kept != i) nodes_[kept] = std::move(nodes_[i]);
+    ++kept;
   }
-  nodes_ = std::move(kept);
+  nodes_.shrink(kept);
   for (NodeId* root : roots) *root = number[static_cast<std::size_t>(*root)];
   new_bytes_ = 0;
 }
@@ -190,7 +213,7 @@ std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std
   std::vector<NodeId> nodes;
   for (NodeId id = first; id <= last; ++id) {
     if (!mark(id).needed) continue;
-    const std::vector<NodeId>& inputs = graph.node(id).inputs;
+    const Operands& inputs = graph.node(id).inputs;
     mark(id).depends = mark(id).depends || wrt.empty() || std::any_of(inputs.begin(), inputs.end(), depends);
     if (mark(id).depends) nodes.push_back(id);
   }

@@ -11,7 +11,7 @@ namespace chainrule::graph {
 
 struct ValueType {
   Shape shape;
-  DType dtype;
+  DType dtype = DType::float32;
 };
 
 inline constexpr int kAnyNumber = -1;

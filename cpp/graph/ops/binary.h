@@ -29,13 +29,8 @@ class Binary final : public Operation {
   }
 
   [[nodiscard]] Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const override {
-    const Tensor a = broadcast_to(inputs[0], shape);
-    const Tensor b = broadcast_to(inputs[1], shape);
-    Tensor y(a.dtype(), shape);
-    for_floating(y.dtype(), [&]<class T>() {
-      Rule::run(kernels::BinaryArgs<T>{a.data<T>(), b.data<T>(), y.data<T>(), y.size()}, static_cast<T>(attributes.alpha));
-    });
-    return y;
+    if (inputs[0].shape() == shape && inputs[1].shape() == shape) return of_equal_shapes(inputs[0], inputs[1], attributes);
+    return of_equal_shapes(broadcast_to(inputs[0], shape), broadcast_to(inputs[1], shape), attributes);
   }
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {
@@ -58,6 +53,14 @@ class Binary final : public Operation {
   }
 
  private:
+  static Tensor of_equal_shapes(const Tensor& a, const Tensor& b, const Attributes& attributes) {
+    Tensor y(a.dtype(), a.shape());
+    for_floating(y.dtype(), [&]<class T>() {
+      Rule::run(kernels::BinaryArgs<T>{a.data<T>(), b.data<T>(), y.data<T>(), y.size()}, static_cast<T>(attributes.alpha));
+    });
+    return y;
+  }
+
   static BinaryNodes nodes_of(Graph& graph, NodeId self) {
     const Node& node = graph.node(self);
     return {{&graph, node.inputs[0]}, {&graph, node.inputs[1]}, {&graph, self}};

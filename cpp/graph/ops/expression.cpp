@@ -10,7 +10,7 @@
 namespace chainrule::graph {
 
 Expression apply(const Operation& operation, std::initializer_list<Expression> inputs, Attributes attributes) {
-  std::vector<NodeId> ids;
+  Operands ids;
   ids.reserve(inputs.size());
   for (const Expression& input : inputs) ids.push_back(input.id);
   Graph& graph = *inputs.begin()->graph;
