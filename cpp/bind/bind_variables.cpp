@@ -6,9 +6,12 @@
 #include "base/fp_environment.h"
 #include "bind/attributes.h"
 #include "bind/bindings.h"
+#include "bind/arrays.h"
+#include "bind/values.h"
 #include "bind/variable.h"
 #include "graph/differentiate.h"
 #include "graph/extract.h"
+#include "graph/ops/dispatch.h"
 
 namespace chainrule::bind {
 namespace {
@@ -83,17 +86,31 @@ py::tuple extract(const Variables& inputs, const std::vector<std::string>& names
   return py::make_tuple(std::make_unique<graph::Graph>(std::move(graph)), of_inputs, of_outputs);
 }
 
-py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
-  Tape& tape = tape_of(dtype_named(dtype));
-  tape.tidy();
+/// The value of a number or an array.
+Tensor value_from(const py::object& value, DType dtype) {
+  if (PyFloat_CheckExact(value.ptr())) return tensor_of(dtype, PyFloat_AS_DOUBLE(value.ptr()));
   const py::array array = py::array::ensure(value);
-  if (!array) {
-    PyErr_Clear();
-    throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
-  }
-  const NodeId id = tape.graph().variable(tensor_of(tape.graph().dtype(), array, "variable"));
+  if (array) return tensor_of(dtype, array, "variable");
+  PyErr_Clear();
+  throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
+}
+
+py::object variable(const py::object& value, const std::optional<std::string>& dtype, const py::object& type) {
+  const bool single = !dtype && py::isinstance<py::array>(value) && native_type(value) == DType::float32;
+  Tape& tape = tape_of(dtype ? dtype_named(*dtype) : single ? DType::float32 : DType::float64);
+  tape.tidy();
+  const NodeId id = tape.graph().variable(value_from(value, tape.graph().dtype()));
   if (type.is_none()) return hold(tape, id);
   return hold(tape, id, reinterpret_cast<PyTypeObject*>(type.ptr()));
+}
+
+py::object variable_like(const py::object& other, const py::object& value) {
+  Tape& tape = tape_of_any(other, "variable_like");
+  const DType dtype = tape.graph().dtype();
+  if (!value.is_none()) return hold(tape, tape.graph().variable(value_from(value, dtype)));
+  Tensor ones(dtype, handle_of(other.ptr())->node().shape);
+  graph::for_floating(dtype, [&]<class T>() { std::fill_n(ones.data<T>(), ones.size(), T{1}); });
+  return hold(tape, tape.graph().variable(std::move(ones)));
 }
 
 /// Indices stay integers; everything else gets the tape's type.
@@ -121,10 +138,14 @@ py::object record(const std::string& operation, const py::sequence& operands, Sh
 
 void bind_variables(py::module_& module) {
   module.add_object("Variable", reinterpret_cast<PyObject*>(variable_type()));
-  module.def("set_variable_class", &set_variable_class, py::arg("type"), py::arg("subscript"),
-             "What new variables are instances of, and what variable[key] calls.");
-  module.def("variable", &variable, py::arg("value"), py::arg("dtype"), py::arg("type") = py::none(),
-             "A variable with a copy of the value, an instance of `type`.");
+  module.def("set_variable_class", &set_variable_class, py::arg("type"), py::arg("subscript"), py::arg("matmul"),
+             py::arg("call_ufunc"), py::arg("operations"),
+             "What new variables are instances of, what variable[key] and a @ b call, and what NumPy's ufuncs call but for those of "
+             "`operations`, which are one operation.");
+  module.def("variable", &variable, py::arg("value"), py::arg("dtype") = py::none(), py::arg("type") = py::none(),
+             "A variable with a copy of the value, an instance of `type`; without a dtype float32 for arrays of it, else float64.");
+  module.def("variable_like", &variable_like, py::arg("other"), py::arg("value") = py::none(),
+             "A variable of the type of another, with a copy of the value; without one, ones in the other's shape.");
   module.def("reverse", &reverse, py::arg("outputs"), py::arg("cotangents"), py::arg("wrt"),
              "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
   module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "bind/arrays.h"
+#include "bind/values.h"
 #include "graph/operation.h"
 #include "graph/ops/operations.h"
 
@@ -28,6 +29,9 @@ struct VariableObject {
 PyTypeObject* g_base = nullptr;   // _core.Variable
 PyTypeObject* g_class = nullptr;  // what new variables are instances of
 PyObject* g_subscript = nullptr;  // called for variable[key]
+PyObject* g_matmul = nullptr;     // called for a @ b
+PyObject* g_ufunc = nullptr;      // called for ufuncs that are more than one operation
+PyObject* g_operations = nullptr;  // from those that are one: ufunc -> the address of an Operation
 
 /// Runs a slot's body; a native error becomes Python's.
 template <class Body>
@@ -94,17 +98,41 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   });
 }
 
-/// Whoever calls a function of NumPy's, by name, with what it was given.
-PyObject* numpy_call(const char* name, PyObject* a, PyObject* b = nullptr) {
+PyObject* matmul(PyObject* a, PyObject* b) { return PyObject_CallFunctionObjArgs(g_matmul, a, b, nullptr); }
+
+PyObject* floor_divide(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    const py::object function = py::module_::import("numpy").attr(name);
-    const py::handle left(a);
-    return (b == nullptr ? function(left) : function(left, py::handle(b))).release().ptr();
+    return py::module_::import("numpy").attr("floor_divide")(py::handle(a), py::handle(b)).release().ptr();
   });
 }
 
-PyObject* matmul(PyObject* a, PyObject* b) { return numpy_call("matmul", a, b); }
-PyObject* floor_divide(PyObject* a, PyObject* b) { return numpy_call("floor_divide", a, b); }
+/// The operation that a ufunc is, of which it takes `count` operands; null for other ufuncs.
+const Operation* operation_of(PyObject* ufunc, Py_ssize_t count) {
+  PyObject* const address = PyDict_GetItemWithError(g_operations, ufunc);
+  if (address == nullptr) return nullptr;
+  const auto* const operation = static_cast<const Operation*>(PyLong_AsVoidPtr(address));
+  return operation->arity() == count ? operation : nullptr;
+}
+
+/// __array_ufunc__(ufunc, method, *operands, **keywords). The most frequent call goes straight to its operation.
+PyObject* array_ufunc(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  constexpr Py_ssize_t kOperands = 2;
+  const Py_ssize_t count = PyTuple_GET_SIZE(arguments) - kOperands;
+  if (g_ufunc == nullptr || count < 1) return PyErr_Format(PyExc_TypeError, "__array_ufunc__: expected a ufunc, a method and operands");
+  PyObject* const ufunc = PyTuple_GET_ITEM(arguments, 0);
+  PyObject* const method = PyTuple_GET_ITEM(arguments, 1);
+  PyObject* const a = PyTuple_GET_ITEM(arguments, kOperands);
+  if ((keywords == nullptr || PyDict_GET_SIZE(keywords) == 0) && PyUnicode_CompareWithASCIIString(method, "__call__") == 0) {
+    const Operation* const operation = operation_of(ufunc, count);
+    if (operation != nullptr && count == 1 && a == self) return unary(*operation, a);
+    if (operation != nullptr && count == 2) return binary(*operation, a, PyTuple_GET_ITEM(arguments, kOperands + 1));
+  }
+  return guarded([&]() -> PyObject* {
+    const auto operands = py::reinterpret_steal<py::tuple>(PyTuple_GetSlice(arguments, kOperands, count + kOperands));
+    const py::dict named = keywords == nullptr ? py::dict() : py::reinterpret_borrow<py::dict>(keywords);
+    return py::handle(g_ufunc)(py::handle(ufunc), py::handle(method), operands, named).release().ptr();
+  });
+}
 
 py::object plain(PyObject* object) {
   const Tape::Handle* const handle = handle_of(object);
@@ -171,6 +199,10 @@ PyObject* get_dtype(PyObject* a, void* /*closure*/) {
   return guarded([&]() -> PyObject* { return numpy_type(handle_of(a)->node().dtype).release().ptr(); });
 }
 
+PyMethodDef g_methods[] = {{"__array_ufunc__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(array_ufunc)),
+                            METH_VARARGS | METH_KEYWORDS, "Record what a ufunc of NumPy's does."},
+                           {nullptr, nullptr, 0, nullptr}};
+
 PyGetSetDef g_properties[] = {
     {"value", get_value, nullptr, "The value: a NumPy scalar or a new array.", nullptr},
     {"shape", get_shape, nullptr, "The shape of the value.", nullptr},
@@ -189,6 +221,7 @@ PyTypeObject* make_type() {
       {Py_tp_new, slot(refuse_new)},
       {Py_tp_dealloc, slot(destroy)},
       {Py_tp_getset, g_properties},
+      {Py_tp_methods, g_methods},
       {Py_tp_richcompare, slot(compare)},
       {Py_nb_add, slot(add)},
       {Py_nb_subtract, slot(subtract)},
@@ -214,15 +247,6 @@ PyTypeObject* make_type() {
 }
 
 }  // namespace
-
-Tensor tensor_of(DType dtype, const py::array& array, const char* what) {
-  const char kind = array.dtype().kind();
-  if (kind != 'b' && kind != 'i' && kind != 'u' && kind != 'f') {
-    throw TypeError(text(what, ": expected real numbers, got an array of ", py::str(array.dtype()).cast<std::string>()));
-  }
-  const py::dtype wanted = numpy_type(dtype);
-  return tensor_from(array.dtype().equal(wanted) ? py::object(array) : array.attr("astype")(wanted), what);
-}
 
 Tape& tape_of(DType dtype) {
   // Never destroyed: variables may outlive whatever the interpreter takes down.
@@ -264,13 +288,7 @@ NodeId node_of(Tape& tape, PyObject* operand) {
   if (PyFloat_Check(operand) || PyLong_Check(operand)) {
     const double number = PyFloat_AsDouble(operand);
     if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    Tensor value(dtype, {});
-    if (dtype == DType::float32) {
-      *value.data<float>() = static_cast<float>(number);
-    } else {
-      *value.data<double>() = number;
-    }
-    return tape.graph().constant(std::move(value));
+    return tape.graph().constant(tensor_of(dtype, number));
   }
   const py::array array = py::array::ensure(py::reinterpret_borrow<py::object>(operand));
   if (!array) {
@@ -286,23 +304,27 @@ PyTypeObject* variable_type() {
   return g_base;
 }
 
-void set_variable_class(const py::type& type, const py::function& subscript) {
+void set_variable_class(const py::type& type, const py::function& subscript, const py::function& matmul,
+                        const py::function& call_ufunc, const py::dict& operations) {
   auto* const given = reinterpret_cast<PyTypeObject*>(type.ptr());
   if (!PyType_IsSubtype(given, g_base)) {
     throw TypeError(text("set_variable_class: expected a subclass of _core.Variable, got ", given->tp_name));
   }
+  py::dict addresses;
+  for (const auto& [ufunc, name] : operations) {
+    const Operation& operation = graph::operation_named(name.cast<std::string>());
+    addresses[ufunc] = py::reinterpret_steal<py::object>(PyLong_FromVoidPtr(const_cast<Operation*>(&operation)));
+  }
   g_class = reinterpret_cast<PyTypeObject*>(py::object(type).release().ptr());
   g_subscript = py::object(subscript).release().ptr();
+  g_matmul = py::object(matmul).release().ptr();
+  g_ufunc = py::object(call_ufunc).release().ptr();
+  g_operations = addresses.release().ptr();
 }
 
 py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, graph::Attributes attributes) {
   const FpEnvironment environment;
   return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
-}
-
-py::object value_of(const Tensor& value) {
-  const py::array array = array_from(value);
-  return array.ndim() == 0 ? array[py::tuple()] : py::object(array);
 }
 
 }  // namespace chainrule::bind

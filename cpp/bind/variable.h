@@ -2,7 +2,7 @@
 // arrays is worth nothing if each operator first looks for its overload.
 #pragma once
 
-#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
 
 #include "graph/operation.h"
 #include "graph/tape.h"
@@ -23,13 +23,11 @@ namespace chainrule::bind {
 /// The result of an operation as a new Variable.
 [[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, graph::Operands inputs,
                                      graph::Attributes attributes = {});
-/// An array of real numbers, cast to a type; TypeError for other arrays.
-[[nodiscard]] Tensor tensor_of(DType dtype, const pybind11::array& array, const char* what);
 /// _core.Variable itself.
 [[nodiscard]] PyTypeObject* variable_type();
-/// The class of new variables, a subclass of _core.Variable, and what variable[key] calls.
-void set_variable_class(const pybind11::type& type, const pybind11::function& subscript);
-/// The value of a node: a NumPy scalar for shape (), else a new array.
-[[nodiscard]] pybind11::object value_of(const Tensor& value);
+/// What variables leave to Python: the class of new ones, a subclass of _core.Variable; what variable[key] and a @ b call; what
+/// NumPy's ufuncs call but for those that are one operation, of which `operations` has the names.
+void set_variable_class(const pybind11::type& type, const pybind11::function& subscript, const pybind11::function& matmul,
+                        const pybind11::function& call_ufunc, const pybind11::dict& operations);
 
 }  // namespace chainrule::bind

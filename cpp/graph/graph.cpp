@@ -45,7 +45,7 @@ std::string shape_text(const Shape& shape) {
   return out + (shape.size() == 1 ? ",)" : ")");
 }
 
-void Nodes::push_back(Node node) {
+void Nodes::push_back(Node&& node) {
   if (size_ == blocks_.size() * kBlock) blocks_.emplace_back(kBlock);
   (*this)[size_] = std::move(node);
   ++size_;
@@ -68,7 +68,7 @@ const Node& Graph::node(NodeId id) const {
   return nodes_[static_cast<std::size_t>(id)];
 }
 
-NodeId Graph::add(Node node) {
+NodeId Graph::add(Node&& node) {
   if (node.value.defined()) new_bytes_ += node.value.size() * size_of(node.dtype);
   nodes_.push_back(std::move(node));
   return size() - 1;
@@ -132,14 +132,14 @@ NodeId Graph::apply(const Operation& operation, Operands inputs, Attributes attr
   // Nearly all operations take one or two, on which nothing is allocated.
   std::array<ValueType, 2> types;
   std::array<Tensor, 2> values;
-  if (count <= types.size()) return apply_with(std::move(added), {types.data(), count}, {values.data(), count});
+  if (count <= types.size()) return apply_with(added, {types.data(), count}, {values.data(), count});
   std::vector<ValueType> many_types(count);
   std::vector<Tensor> many_values(count);
-  return apply_with(std::move(added), many_types, many_values);
+  return apply_with(added, many_types, many_values);
 }
 
 /// Adds a node with operation, inputs and attributes; `types` and `values` are room for those of the inputs.
-NodeId Graph::apply_with(Node added, std::span<ValueType> types, std::span<Tensor> values) {
+NodeId Graph::apply_with(Node& added, std::span<ValueType> types, std::span<Tensor> values) {
   for (std::size_t i = 0; i < types.size(); ++i) {
     const Node& input = node(added.inputs[i]);
     types[i] = {input.shape, input.dtype};

@@ -56,7 +56,7 @@ class Nodes {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Node& operator[](std::size_t i) noexcept { return blocks_[i / kBlock][i % kBlock]; }
   [[nodiscard]] const Node& operator[](std::size_t i) const noexcept { return blocks_[i / kBlock][i % kBlock]; }
-  void push_back(Node node);
+  void push_back(Node&& node);
   /// Leaves the first `size`.
   void shrink(std::size_t size);
 
@@ -96,8 +96,8 @@ class Graph {
   NodeId apply(const Operation& operation, Operands inputs, Attributes attributes = {}, std::string name = {});
 
  private:
-  NodeId add(Node node);
-  NodeId apply_with(Node added, std::span<ValueType> types, std::span<Tensor> values);
+  NodeId add(Node&& node);
+  NodeId apply_with(Node& added, std::span<ValueType> types, std::span<Tensor> values);
   void take_name(const std::string& name);
 
   Nodes nodes_;
