@@ -185,7 +185,8 @@ void bind_graph(py::module_& module) {
           "The nodes that a node is computed from.")
       .def(
           "attributes", [](const Graph& graph, NodeId node) { return named_attributes(graph.node(node).attributes); },
-          py::arg("node"), "What a node's operation is parameterised by, by the names of apply's arguments, where it says something.")
+          py::arg("node"),
+          "What a node's operation is parameterised by, by the names of apply's arguments, where it says something.")
       .def(
           "alone",
           [](const Graph& graph, NodeId node) {
@@ -193,7 +194,8 @@ void bind_graph(py::module_& module) {
             return py::make_tuple(std::make_unique<Graph>(std::move(one)), operands, results.front());
           },
           py::arg("node"),
-          "A node's operation as a graph of its own, with its operands' nodes in it, each its own input or constant, and the result.")
+          "A node's operation as a graph of its own, with its operands' nodes in it, each its own input or constant, and the "
+          "result.")
       .def("__len__", [](const Graph& graph) { return graph.size(); })
       .def("evaluate", &evaluate, py::arg("wanted"), py::arg("feeds"), kEvaluateDoc)
       .def(

@@ -14,8 +14,8 @@ struct Extract {
   std::vector<NodeId> outputs;
 };
 
-/// The nodes of `tape`, a graph that evaluates at once, through which `outputs` depend on `inputs`: as a graph that evaluates later,
-/// whose inputs have the given names (empty: "x" and its place). What depends on no input is a constant in it.
+/// The nodes of `tape`, a graph that evaluates at once, through which `outputs` depend on `inputs`: as a graph that evaluates
+/// later, whose inputs have the given names (empty: "x" and its place). What depends on no input is a constant in it.
 [[nodiscard]] Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<const std::string> names,
                               std::span<const NodeId> outputs);
 
