@@ -8,10 +8,14 @@ import pytest
 
 import chainrule
 
-MODULES = [name for _, name, _ in pkgutil.iter_modules(chainrule.__path__) if name not in ("_core", "__main__")]
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(chainrule.__path__, "chainrule.")
+    if name not in ("chainrule._core", "chainrule.__main__")
+]
 
 
-@pytest.mark.parametrize("name", ["chainrule", *[f"chainrule.{name}" for name in MODULES]])
+@pytest.mark.parametrize("name", ["chainrule", *MODULES])
 def test_examples(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
@@ -19,10 +23,5 @@ def test_examples(name):
 
 def test_there_are_examples():
     finder = doctest.DocTestFinder()
-    examples = sum(
-        len(test.examples)
-        for name in MODULES
-        for test in finder.find(importlib.import_module(f"chainrule.{name}"))
-        if test.examples
-    )
+    examples = sum(len(test.examples) for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples)
     assert examples > 50

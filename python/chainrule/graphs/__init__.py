@@ -3,6 +3,6 @@
 from chainrule.graphs.graph import Graph
 from chainrule.graphs.node import Node
 from chainrule.graphs.paths import Path
-from chainrule.graphs.trace import trace
+from chainrule.graphs.tracing import trace
 
 __all__ = ["Graph", "Node", "Path", "trace"]

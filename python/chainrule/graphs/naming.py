@@ -55,9 +55,7 @@ def distinct(names: Iterable[str]) -> list[str]:
     return result
 
 
-def node_names(
-    operations: Sequence[str], inputs: Sequence[tuple[int, str]], outputs: Sequence[tuple[int, str]]
-) -> list[str]:
+def node_names(operations: Sequence[str], inputs: Sequence[tuple[int, str]], outputs: Sequence[tuple[int, str]]) -> list[str]:
     """Return a name for each node, all different: those of inputs first, then those of outputs, then numbers."""
     given: dict[int, str] = {}
     taken: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Sequence
 
 _SWEEPS = 24
@@ -11,7 +12,7 @@ _SWEEPS = 24
 def crossings(below: Sequence[Sequence[int]], layers: Sequence[Sequence[int]]) -> int:
     """Return how many pairs of edges between neighbouring layers cross."""
     total = 0
-    for upper, lower in zip(layers, layers[1:], strict=False):
+    for upper, lower in itertools.pairwise(layers):
         place = {slot: i for i, slot in enumerate(lower)}
         seen: list[int] = []
         for slot in upper:

@@ -6,11 +6,13 @@ distances taken out that is a regression by an ascending sequence, which pooling
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
 _SWEEPS = 40
 _STRAIGHT = 6.0  # what a piece of a long arrow weighs more than one that ends at a box
+_ASIDE = 0.05  # what an arrow weighs that comes from a box which nothing leads to: such boxes give way, and chains stay straight
 
 
 class Placeable(Protocol):
@@ -20,6 +22,7 @@ class Placeable(Protocol):
     before: float
     after: float
     is_box: bool
+    aside: bool
     above: list[int]
     below: list[int]
 
@@ -40,10 +43,17 @@ def ascending(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
 def _distances(slots: Sequence[Placeable], layer: Sequence[int], space: float) -> list[float]:
     """Return how far each slot of a layer is at least from the first."""
     distances = [0.0]
-    for left, right in zip(layer, layer[1:], strict=False):
+    for left, right in itertools.pairwise(layer):
         between = space if slots[left].is_box and slots[right].is_box else space / 2
         distances.append(distances[-1] + slots[left].after + between + slots[right].before)
     return distances
+
+
+def _weight(slot: Placeable, other: Placeable) -> float:
+    """Return how much a slot wants to be in line with a neighbour."""
+    if not (slot.is_box or other.is_box):
+        return _STRAIGHT
+    return _ASIDE if other.aside or slot.aside else 1.0
 
 
 def placed(slots: Sequence[Placeable], layers: Sequence[Sequence[int]], space: float) -> None:
@@ -59,9 +69,7 @@ def placed(slots: Sequence[Placeable], layers: Sequence[Sequence[int]], space: f
             wanted, weights = [], []
             for i, offset in zip(layers[number], distances[number], strict=True):
                 slot = slots[i]
-                pulls = [
-                    (slots[j].x, 1.0 if slot.is_box or slots[j].is_box else _STRAIGHT) for side in sides for j in getattr(slot, side)
-                ]
+                pulls = [(slots[j].x, _weight(slot, slots[j])) for side in sides for j in getattr(slot, side)]
                 weight = sum(w for _, w in pulls)
                 x = sum(x * w for x, w in pulls) / weight if pulls else slot.x
                 wanted.append(x - offset)
