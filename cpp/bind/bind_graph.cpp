@@ -182,6 +182,13 @@ void bind_graph(py::module_& module) {
       .def(
           "inputs_of", [](const Graph& graph, NodeId node) { return graph.node(node).inputs; }, py::arg("node"),
           "The nodes that a node is computed from.")
+      .def(
+          "transposes",
+          [](const Graph& graph, NodeId node) {
+            const graph::Attributes& attributes = graph.node(node).attributes;
+            return py::make_tuple(attributes.transpose_a, attributes.transpose_b);
+          },
+          py::arg("node"), "Whether a matmul transposes its operands.")
       .def("__len__", [](const Graph& graph) { return graph.size(); })
       .def("evaluate", &evaluate, py::arg("wanted"), py::arg("feeds"), kEvaluateDoc)
       .def(

@@ -27,6 +27,7 @@ from chainrule.optimizers import SGD, Adam, AdamW, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from chainrule import operators
     from chainrule.gradient_check import check_grads
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
@@ -68,6 +69,7 @@ __all__ = [
     "jvp",
     "losses",
     "metrics",
+    "operators",
     "optimizers",
     "set_num_threads",
     "value_and_grad",
@@ -80,11 +82,13 @@ _LATER = {
     **dict.fromkeys(("Variable", "variable"), "variables"),
     **dict.fromkeys(("elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
     "check_grads": "gradient_check",
+    "operators": "operators",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"chainrule.{_LATER[name]}"), name)
+    module = importlib.import_module(f"chainrule.{_LATER[name]}")
+    value = globals()[name] = module if _LATER[name] == name else getattr(module, name)
     return value

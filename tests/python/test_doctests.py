@@ -8,7 +8,11 @@ import pytest
 
 import chainrule
 
-MODULES = [name for _, name, _ in pkgutil.iter_modules(chainrule.__path__) if name not in ("_core", "__main__")]
+MODULES = [
+    name.removeprefix("chainrule.")
+    for _, name, _ in pkgutil.walk_packages(chainrule.__path__, "chainrule.")
+    if name not in ("chainrule._core", "chainrule.__main__")
+]
 
 
 @pytest.mark.parametrize("name", ["chainrule", *[f"chainrule.{name}" for name in MODULES]])
