@@ -11,7 +11,7 @@ namespace chainrule {
 class SharedBytes {
  public:
   SharedBytes() = default;
-  /// Cache-line aligned but for a few bytes, which start at a multiple of 16. std::bad_alloc.
+  /// Cache-line aligned but for less than a page's quarter, which starts at a multiple of 16. std::bad_alloc.
   explicit SharedBytes(std::size_t bytes);
   SharedBytes(const SharedBytes& other) noexcept : block_(other.block_) {
     if (block_ != nullptr) block_->uses.fetch_add(1, std::memory_order_relaxed);
@@ -36,7 +36,8 @@ class SharedBytes {
   /// What stands before the bytes.
   struct alignas(16) Block {
     std::atomic<std::uint32_t> uses;
-    std::uint32_t offset;  // from the block to its bytes
+    std::uint16_t offset;  // from the block to its bytes
+    bool pooled;           // one of those that threads keep
   };
   void free_block() noexcept;
 

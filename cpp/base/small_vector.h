@@ -31,13 +31,19 @@ class SmallVector {
     grow(static_cast<std::size_t>(std::distance(first, last)));
     std::copy(first, last, begin());
   }
-  SmallVector(const SmallVector& other) : SmallVector(other.begin(), other.end()) {}
+  SmallVector(const SmallVector& other) {
+    if (other.in_place()) {
+      take_values(other);
+    } else {
+      copy(other);
+    }
+  }
   SmallVector(SmallVector&& other) noexcept { take(other); }
   SmallVector& operator=(const SmallVector& other) {
-    if (this != &other) {
-      size_ = 0;
-      grow(other.size());
-      std::copy(other.begin(), other.end(), begin());
+    if (in_place() && other.in_place()) {
+      take_values(other);
+    } else if (this != &other) {
+      copy(other);
     }
     return *this;
   }
@@ -101,11 +107,21 @@ class SmallVector {
     reserve(size);
     size_ = static_cast<std::uint32_t>(size);
   }
+  void copy(const SmallVector& other) {
+    size_ = 0;
+    grow(other.size());
+    std::copy(other.begin(), other.end(), begin());
+  }
+  /// Copies all that there is in place, whatever it means: without a loop over the size.
+  void take_values(const SmallVector& other) noexcept {
+    size_ = other.size_;
+    std::memcpy(static_cast<void*>(&values_), static_cast<const void*>(&other.values_), sizeof values_);
+  }
   /// Becomes what other was, from having nothing to release; other is empty then.
   void take(SmallVector& other) noexcept {
-    size_ = std::exchange(other.size_, 0);
+    take_values(other);
+    other.size_ = 0;
     capacity_ = std::exchange(other.capacity_, kInPlace);
-    std::memcpy(static_cast<void*>(&values_), static_cast<const void*>(&other.values_), sizeof values_);
   }
   void release() noexcept {
     if (!in_place()) delete[] values_.heap;

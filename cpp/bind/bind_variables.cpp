@@ -110,7 +110,7 @@ py::object variable_like(const py::object& other, const py::object& value) {
   if (!value.is_none()) return hold(tape, tape.graph().variable(value_from(value, dtype)));
   Tensor ones(dtype, handle_of(other.ptr())->node().shape);
   graph::for_floating(dtype, [&]<class T>() { std::fill_n(ones.data<T>(), ones.size(), T{1}); });
-  return hold(tape, tape.graph().variable(std::move(ones)));
+  return hold(tape, tape.graph().variable(ones));
 }
 
 /// Indices stay integers; everything else gets the tape's type.
@@ -121,17 +121,16 @@ NodeId operand_node(Tape& tape, const py::handle operand, bool index) {
   throw TypeError(text("record: expected variables, numbers or arrays, got ", py::str(py::type::of(operand)).cast<std::string>()));
 }
 
-py::object record(const std::string& operation, const py::sequence& operands, Shape axes, Shape shape, std::optional<double> alpha,
-                  std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed, int index) {
+py::object record(const std::string& operation, const py::sequence& operands, const py::kwargs& keywords) {
   Tape& tape = tape_among(operands, "record");
   tape.tidy();
   const Tape::Numbers numbers(tape);
   const graph::Operation& found = graph::operation_named(operation);
+  const int index = keywords.contains("index") ? keywords["index"].cast<int>() : -1;
   graph::Operands inputs;
   int number = 0;
   for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
-  return apply(tape, found, std::move(inputs),
-               attributes_of(found, std::move(axes), std::move(shape), alpha, key, transpose_a, transpose_b, keepdims, reversed));
+  return apply(tape, found, std::move(inputs), attributes_of(found, keywords, "index"));
 }
 
 }  // namespace
@@ -153,10 +152,9 @@ void bind_variables(py::module_& module) {
   module.def("extract", &extract, py::arg("inputs"), py::arg("names"), py::arg("outputs"),
              "What leads from the inputs to the outputs as a Graph of its own, with the inputs' and the outputs' nodes in it. What "
              "depends on no input is a constant; an empty name stands for x and the input's place.");
-  module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
-             py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
-             py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
-             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of indices.");
+  module.def("record", &record, py::arg("operation"), py::arg("operands"),
+             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of "
+             "indices. Keywords are the operation's attributes.");
 }
 
 }  // namespace chainrule::bind

@@ -322,9 +322,9 @@ void set_variable_class(const py::type& type, const py::function& subscript, con
   g_operations = addresses.release().ptr();
 }
 
-py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, graph::Attributes attributes) {
+py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, const graph::Attributes& attributes) {
   const FpEnvironment environment;
-  return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
+  return hold(tape, tape.graph().apply(operation, std::move(inputs), attributes));
 }
 
 }  // namespace chainrule::bind

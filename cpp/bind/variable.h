@@ -22,7 +22,7 @@ namespace chainrule::bind {
 [[nodiscard]] graph::NodeId node_of(graph::Tape& tape, PyObject* operand);
 /// The result of an operation as a new Variable.
 [[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, graph::Operands inputs,
-                                     graph::Attributes attributes = {});
+                                     const graph::Attributes& attributes = {});
 /// _core.Variable itself.
 [[nodiscard]] PyTypeObject* variable_type();
 /// What variables leave to Python: the class of new ones, a subclass of _core.Variable; what variable[key] and a @ b call; what

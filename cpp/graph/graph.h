@@ -56,7 +56,13 @@ class Nodes {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Node& operator[](std::size_t i) noexcept { return blocks_[i / kBlock][i % kBlock]; }
   [[nodiscard]] const Node& operator[](std::size_t i) const noexcept { return blocks_[i / kBlock][i % kBlock]; }
-  void push_back(Node&& node);
+  /// The node after the last, to be filled in; all its fields may hold what they like.
+  [[nodiscard]] Node& next() {
+    if (size_ == blocks_.size() * kBlock) blocks_.emplace_back(kBlock);
+    return (*this)[size_];
+  }
+  /// Makes it the last.
+  void take_next() noexcept { ++size_; }
   /// Leaves the first `size`.
   void shrink(std::size_t size);
 
@@ -77,7 +83,10 @@ class Graph {
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
   [[nodiscard]] NodeId size() const noexcept { return static_cast<NodeId>(nodes_.size()); }
   /// std::out_of_range for a node that does not exist. The reference stays valid while nodes are added.
-  [[nodiscard]] const Node& node(NodeId id) const;
+  [[nodiscard]] const Node& node(NodeId id) const {
+    if (id < 0 || id >= size()) throw_no_node(id);
+    return nodes_[static_cast<std::size_t>(id)];
+  }
   [[nodiscard]] const std::vector<NodeId>& inputs() const noexcept { return inputs_; }
   [[nodiscard]] const std::vector<NodeId>& parameters() const noexcept { return parameters_; }
   /// The bytes of values that nodes have got since the graph was made or last forgot some.
@@ -89,15 +98,17 @@ class Graph {
   NodeId input(std::string name, Shape shape, DType dtype);
   /// A value that training changes; names are unique.
   NodeId parameter(std::string name, Shape shape);
-  NodeId constant(Tensor value);
+  NodeId constant(const Tensor& value);
   /// A value to differentiate in, for graphs that evaluate at once.
-  NodeId variable(Tensor value);
+  NodeId variable(const Tensor& value);
   /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
-  NodeId apply(const Operation& operation, Operands inputs, Attributes attributes = {}, std::string name = {});
+  NodeId apply(const Operation& operation, Operands inputs, const Attributes& attributes = {}, std::string name = {});
 
  private:
-  NodeId add(Node&& node);
-  NodeId apply_with(Node& added, std::span<ValueType> types, std::span<Tensor> values);
+  /// Counts the node that has been filled in after the last.
+  NodeId added();
+  [[noreturn]] void throw_no_node(NodeId id) const;
+  NodeId evaluated(Node& next, std::span<ValueType> types, std::span<Tensor> values);
   void take_name(const std::string& name);
 
   Nodes nodes_;
