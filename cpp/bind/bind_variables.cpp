@@ -7,6 +7,7 @@
 #include "bind/attributes.h"
 #include "bind/bindings.h"
 #include "bind/arrays.h"
+#include "bind/numpy_calls.h"
 #include "bind/values.h"
 #include "bind/variable.h"
 #include "graph/differentiate.h"
@@ -137,10 +138,10 @@ py::object record(const std::string& operation, const py::sequence& operands, co
 
 void bind_variables(py::module_& module) {
   module.add_object("Variable", reinterpret_cast<PyObject*>(variable_type()));
-  module.def("set_variable_class", &set_variable_class, py::arg("type"), py::arg("subscript"), py::arg("matmul"),
-             py::arg("call_ufunc"), py::arg("operations"),
-             "What new variables are instances of, what variable[key] and a @ b call, and what NumPy's ufuncs call but for those of "
-             "`operations`, which are one operation.");
+  module.def("set_variable_class", &set_variable_class, py::arg("type"), "What new variables are instances of.");
+  module.def("set_numpy_rules", &set_numpy_rules, py::arg("call_ufunc"), py::arg("call_function"), py::arg("subscript"),
+             py::arg("operations"),
+             "What NumPy's ufuncs and functions and variable[key] call, but for those that are one operation: their names.");
   module.def("variable", &variable, py::arg("value"), py::arg("dtype") = py::none(), py::arg("type") = py::none(),
              "A variable with a copy of the value, an instance of `type`; without a dtype float32 for arrays of it, else float64.");
   module.def("variable_like", &variable_like, py::arg("other"), py::arg("value") = py::none(),

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "bind/arrays.h"
+#include "bind/numpy_calls.h"
+#include "bind/recording.h"
 #include "bind/values.h"
 #include "graph/operation.h"
 #include "graph/ops/operations.h"
@@ -28,52 +30,6 @@ struct VariableObject {
 
 PyTypeObject* g_base = nullptr;   // _core.Variable
 PyTypeObject* g_class = nullptr;  // what new variables are instances of
-PyObject* g_subscript = nullptr;  // called for variable[key]
-PyObject* g_matmul = nullptr;     // called for a @ b
-PyObject* g_ufunc = nullptr;      // called for ufuncs that are more than one operation
-PyObject* g_operations = nullptr;  // from those that are one: ufunc -> the address of an Operation
-
-/// Runs a slot's body; a native error becomes Python's.
-template <class Body>
-PyObject* guarded(const Body& body) noexcept {
-  try {
-    return body();
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (...) {
-    py::detail::try_translate_exceptions();
-  }
-  return nullptr;
-}
-
-Tape* tape_of_either(PyObject* a, PyObject* b) noexcept {
-  const Tape::Handle* handle = handle_of(a);
-  if (handle == nullptr) handle = handle_of(b);
-  return handle == nullptr ? nullptr : &handle->tape();
-}
-
-PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
-
-PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept {
-  return guarded([&]() -> PyObject* {
-    Tape* const tape = tape_of_either(a, b);
-    if (tape == nullptr) return not_implemented();
-    tape->tidy();
-    const Tape::Numbers numbers(*tape);
-    const NodeId left = node_of(*tape, a);
-    const NodeId right = left == kNone ? kNone : node_of(*tape, b);
-    if (right == kNone) return not_implemented();
-    return apply(*tape, operation, {left, right}).release().ptr();
-  });
-}
-
-PyObject* unary(const Operation& operation, PyObject* a) noexcept {
-  return guarded([&]() -> PyObject* {
-    const Tape::Handle& handle = *handle_of(a);
-    handle.tape().tidy();
-    return apply(handle.tape(), operation, {handle.id()}).release().ptr();
-  });
-}
 
 PyObject* add(PyObject* a, PyObject* b) { return binary(ops::add(), a, b); }
 PyObject* subtract(PyObject* a, PyObject* b) { return binary(ops::subtract(), a, b); }
@@ -98,39 +54,9 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   });
 }
 
-PyObject* matmul(PyObject* a, PyObject* b) { return PyObject_CallFunctionObjArgs(g_matmul, a, b, nullptr); }
-
 PyObject* floor_divide(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     return py::module_::import("numpy").attr("floor_divide")(py::handle(a), py::handle(b)).release().ptr();
-  });
-}
-
-/// The operation that a ufunc is, of which it takes `count` operands; null for other ufuncs.
-const Operation* operation_of(PyObject* ufunc, Py_ssize_t count) {
-  PyObject* const address = PyDict_GetItemWithError(g_operations, ufunc);
-  if (address == nullptr) return nullptr;
-  const auto* const operation = static_cast<const Operation*>(PyLong_AsVoidPtr(address));
-  return operation->arity() == count ? operation : nullptr;
-}
-
-/// __array_ufunc__(ufunc, method, *operands, **keywords). The most frequent call goes straight to its operation.
-PyObject* array_ufunc(PyObject* self, PyObject* arguments, PyObject* keywords) {
-  constexpr Py_ssize_t kOperands = 2;
-  const Py_ssize_t count = PyTuple_GET_SIZE(arguments) - kOperands;
-  if (g_ufunc == nullptr || count < 1) return PyErr_Format(PyExc_TypeError, "__array_ufunc__: expected a ufunc, a method and operands");
-  PyObject* const ufunc = PyTuple_GET_ITEM(arguments, 0);
-  PyObject* const method = PyTuple_GET_ITEM(arguments, 1);
-  PyObject* const a = PyTuple_GET_ITEM(arguments, kOperands);
-  if ((keywords == nullptr || PyDict_GET_SIZE(keywords) == 0) && PyUnicode_CompareWithASCIIString(method, "__call__") == 0) {
-    const Operation* const operation = operation_of(ufunc, count);
-    if (operation != nullptr && count == 1 && a == self) return unary(*operation, a);
-    if (operation != nullptr && count == 2) return binary(*operation, a, PyTuple_GET_ITEM(arguments, kOperands + 1));
-  }
-  return guarded([&]() -> PyObject* {
-    const auto operands = py::reinterpret_steal<py::tuple>(PyTuple_GetSlice(arguments, kOperands, count + kOperands));
-    const py::dict named = keywords == nullptr ? py::dict() : py::reinterpret_borrow<py::dict>(keywords);
-    return py::handle(g_ufunc)(py::handle(ufunc), py::handle(method), operands, named).release().ptr();
   });
 }
 
@@ -172,11 +98,6 @@ Py_ssize_t length(PyObject* a) {
   return -1;
 }
 
-PyObject* subscript(PyObject* a, PyObject* key) {
-  if (g_subscript == nullptr) return PyErr_Format(PyExc_TypeError, "_core.Variable: expected a subclass that indexes, got none");
-  return PyObject_CallFunctionObjArgs(g_subscript, a, key, nullptr);
-}
-
 void destroy(PyObject* object) {
   reinterpret_cast<VariableObject*>(object)->handle().~Handle();
   PyTypeObject* const type = Py_TYPE(object);
@@ -199,10 +120,6 @@ PyObject* get_dtype(PyObject* a, void* /*closure*/) {
   return guarded([&]() -> PyObject* { return numpy_type(handle_of(a)->node().dtype).release().ptr(); });
 }
 
-PyMethodDef g_methods[] = {{"__array_ufunc__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(array_ufunc)),
-                            METH_VARARGS | METH_KEYWORDS, "Record what a ufunc of NumPy's does."},
-                           {nullptr, nullptr, 0, nullptr}};
-
 PyGetSetDef g_properties[] = {
     {"value", get_value, nullptr, "The value: a NumPy scalar or a new array.", nullptr},
     {"shape", get_shape, nullptr, "The shape of the value.", nullptr},
@@ -221,7 +138,7 @@ PyTypeObject* make_type() {
       {Py_tp_new, slot(refuse_new)},
       {Py_tp_dealloc, slot(destroy)},
       {Py_tp_getset, g_properties},
-      {Py_tp_methods, g_methods},
+      {Py_tp_methods, numpy_methods()},
       {Py_tp_richcompare, slot(compare)},
       {Py_nb_add, slot(add)},
       {Py_nb_subtract, slot(subtract)},
@@ -304,22 +221,24 @@ PyTypeObject* variable_type() {
   return g_base;
 }
 
-void set_variable_class(const py::type& type, const py::function& subscript, const py::function& matmul,
-                        const py::function& call_ufunc, const py::dict& operations) {
+void set_variable_class(const py::type& type) {
   auto* const given = reinterpret_cast<PyTypeObject*>(type.ptr());
   if (!PyType_IsSubtype(given, g_base)) {
     throw TypeError(text("set_variable_class: expected a subclass of _core.Variable, got ", given->tp_name));
   }
-  py::dict addresses;
-  for (const auto& [ufunc, name] : operations) {
-    const Operation& operation = graph::operation_named(name.cast<std::string>());
-    addresses[ufunc] = py::reinterpret_steal<py::object>(PyLong_FromVoidPtr(const_cast<Operation*>(&operation)));
-  }
   g_class = reinterpret_cast<PyTypeObject*>(py::object(type).release().ptr());
-  g_subscript = py::object(subscript).release().ptr();
-  g_matmul = py::object(matmul).release().ptr();
-  g_ufunc = py::object(call_ufunc).release().ptr();
-  g_operations = addresses.release().ptr();
+}
+
+PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept {
+  return with_both(a, b, [&](Tape& tape, NodeId left, NodeId right) { return apply(tape, operation, {left, right}); });
+}
+
+PyObject* unary(const Operation& operation, PyObject* a) noexcept {
+  return guarded([&]() -> PyObject* {
+    const Tape::Handle& handle = *handle_of(a);
+    handle.tape().tidy();
+    return apply(handle.tape(), operation, {handle.id()}).release().ptr();
+  });
 }
 
 py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, const graph::Attributes& attributes) {

@@ -25,9 +25,7 @@ namespace chainrule::bind {
                                      const graph::Attributes& attributes = {});
 /// _core.Variable itself.
 [[nodiscard]] PyTypeObject* variable_type();
-/// What variables leave to Python: the class of new ones, a subclass of _core.Variable; what variable[key] and a @ b call; what
-/// NumPy's ufuncs call but for those that are one operation, of which `operations` has the names.
-void set_variable_class(const pybind11::type& type, const pybind11::function& subscript, const pybind11::function& matmul,
-                        const pybind11::function& call_ufunc, const pybind11::dict& operations);
+/// The class of new variables, a subclass of _core.Variable.
+void set_variable_class(const pybind11::type& type);
 
 }  // namespace chainrule::bind

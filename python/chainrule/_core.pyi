@@ -89,30 +89,18 @@ class Variable:
     def __len__(self) -> int: ...
     def __getitem__(self, key: Any, /) -> Any: ...
     def __array_ufunc__(self, ufunc: Any, method: str, /, *inputs: Any, **keywords: Any) -> Any: ...
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any, /) -> Any: ...
 
-def set_variable_class(
-    type: type[Variable],
+def set_variable_class(type: type[Variable]) -> None: ...
+def set_numpy_rules(
+    call_ufunc: Callable[[Any, str, tuple[Any, ...], dict[str, Any]], Any],
+    call_function: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any],
     subscript: Callable[[Any, Any], Any],
-    matmul: Callable[[Any, Any], Any],
-    call_ufunc: Callable[..., Any],
     operations: dict[Any, str],
 ) -> None: ...
 def variable(value: Any, dtype: str | None = None, type: type[Variable] | None = None) -> Any: ...
 def variable_like(other: Any, value: Any = None) -> Any: ...
-def record(
-    operation: str,
-    operands: Sequence[Any],
-    *,
-    axes: Sequence[int] = (),
-    shape: Sequence[int] = (),
-    alpha: float | None = None,
-    key: int = 0,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    keepdims: bool = False,
-    reversed: bool = False,
-    index: int = -1,
-) -> Any: ...
+def record(operation: str, operands: Sequence[Any], *, index: int = -1, **attributes: Any) -> Any: ...
 def extract(
     inputs: Sequence[Variable], names: Sequence[str], outputs: Sequence[Variable]
 ) -> tuple[Graph, list[int], list[int]]: ...

@@ -68,9 +68,6 @@ class Variable(_core.Variable):
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise TypeError("variable: expected x.value for a plain array, got a conversion that would lose the derivatives")
 
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return recording.call_function(function, args, keywords)
-
     def item(self) -> float:
         """Return the value of a variable of one element as a Python number."""
         return float(np.asarray(self.value).item())
@@ -250,4 +247,5 @@ def variable(value: ArrayLike | Variable, name: str | None = None, dtype: DTypeL
     return made
 
 
-_core.set_variable_class(Variable, recording.subscript, recording.matmul, recording.call_ufunc, recording.OPERATIONS)
+_core.set_variable_class(Variable)
+_core.set_numpy_rules(recording.call_ufunc, recording.call_function, recording.subscript, recording.OPERATIONS)

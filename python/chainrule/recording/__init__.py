@@ -5,7 +5,7 @@ from chainrule.recording.core import arranged, call_function, identity, is_varia
 from chainrule.recording.movement import clip, matrix_transpose, reshape, squeeze, swapaxes, transpose
 from chainrule.recording.products import dot
 from chainrule.recording.reductions import cumsum, max_, mean, min_, prod, std, sum_, var
-from chainrule.recording.ufuncs import OPERATIONS, call_ufunc, matmul
+from chainrule.recording.ufuncs import OPERATIONS, call_ufunc
 
 __all__ = [
     "OPERATIONS",
@@ -18,7 +18,6 @@ __all__ = [
     "identity",
     "is_variable",
     "linear_algebra",
-    "matmul",
     "matrix_transpose",
     "max_",
     "mean",
