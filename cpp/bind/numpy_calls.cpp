@@ -116,12 +116,16 @@ PyObject* subscript(PyObject* variable, PyObject* key) noexcept {
   if (shape.size() == 1 && PyLong_CheckExact(key)) {
     const auto size = static_cast<Py_ssize_t>(shape[0]);
     Py_ssize_t place = PyLong_AsSsize_t(key);
-    if (place == -1 && PyErr_Occurred() != nullptr) PyErr_Clear();  // too large for any array: NumPy's error below
+    if (PyErr_Occurred() != nullptr) {  // too large for any array: NumPy says so below
+      PyErr_Clear();
+      place = size;
+    }
     if (place < 0) place += size;
     if (place >= 0 && place < size) {
       return guarded([&]() -> PyObject* {
         Tape& tape = handle.tape();
         tape.tidy();
+        const Tape::Numbers numbers(tape);
         Tensor index(DType::int64, {});
         *index.data<std::int64_t>() = place;
         return apply(tape, ops::gather(), {handle.id(), tape.graph().constant(index)}).release().ptr();
