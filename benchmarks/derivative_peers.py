@@ -33,7 +33,7 @@ def main(job: dict[str, Any]) -> None:
         if case.name not in job["cases"]:
             continue
         calls = peer(case)
-        line = {"case": case.name, "derivative": time_of(calls.derivative, job["seconds"])}
+        line: dict[str, Any] = {"case": case.name, "derivative": time_of(calls.derivative, job["seconds"])}
         if calls.record is not None:
             line["record"] = time_of(calls.record, job["seconds"])
         result = calls.derivative()
@@ -92,7 +92,7 @@ def _jax_parts(case: Case) -> tuple[Any, Any, Any]:
     """Return the function, its derivative and the argument."""
     import jax
 
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", True)
     f = case.make(jax.numpy, *(jax.numpy.asarray(constant) for constant in case.constants))
     if case.direction is None:
         return f, jax.grad(f), jax.tree_util.tree_map(jax.numpy.asarray, case.argument)

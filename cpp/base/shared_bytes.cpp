@@ -61,7 +61,9 @@ SharedBytes::SharedBytes(std::size_t bytes) {
   void* memory = few ? t_free.take() : nullptr;
   if (memory == nullptr) {
     const std::size_t rounded = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
-    memory = few ? std::malloc(kBlock) : bytes <= kSomeBytes ? std::malloc(offset + bytes) : std::aligned_alloc(kCacheLine, offset + rounded);
+    memory = few                   ? std::malloc(kBlock)
+             : bytes <= kSomeBytes ? std::malloc(offset + bytes)
+                                   : std::aligned_alloc(kCacheLine, offset + rounded);
   }
   if (memory == nullptr) throw std::bad_alloc();
   block_ = new (memory) Block{1, static_cast<std::uint16_t>(offset), few};

@@ -24,7 +24,8 @@ class SharedBytes {
   ~SharedBytes() {
     // Who is alone needs no exchange with others: nobody else can make copies.
     if (block_ == nullptr) return;
-    if (block_->uses.load(std::memory_order_acquire) == 1 || block_->uses.fetch_sub(1, std::memory_order_acq_rel) == 1) free_block();
+    if (block_->uses.load(std::memory_order_acquire) == 1 || block_->uses.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      free_block();
   }
 
   /// Null for no bytes at all, not for 0 of them.

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/fp_environment.h"
+#include "bind/arrays.h"
 #include "bind/attributes.h"
 #include "bind/bindings.h"
-#include "bind/arrays.h"
 #include "bind/numpy_calls.h"
 #include "bind/values.h"
 #include "bind/variable.h"

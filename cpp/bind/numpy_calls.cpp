@@ -29,9 +29,7 @@ const Operation* operation_of(PyObject* function, Py_ssize_t operands) {
 
 bool no_keywords(PyObject* keywords) { return keywords == nullptr || PyDict_GET_SIZE(keywords) == 0; }
 
-py::dict named(PyObject* keywords) {
-  return keywords == nullptr ? py::dict() : py::reinterpret_borrow<py::dict>(keywords);
-}
+py::dict named(PyObject* keywords) { return keywords == nullptr ? py::dict() : py::reinterpret_borrow<py::dict>(keywords); }
 
 /// __array_ufunc__(ufunc, method, *operands, **keywords).
 PyObject* array_ufunc(PyObject* /*self*/, PyObject* arguments, PyObject* keywords) noexcept {

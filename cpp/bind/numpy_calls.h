@@ -12,8 +12,8 @@ namespace chainrule::bind {
 /// variable[key].
 [[nodiscard]] PyObject* subscript(PyObject* variable, PyObject* key) noexcept;
 
-/// The rules: call_ufunc(ufunc, method, operands, keywords), call_function(function, arguments, keywords), subscript(variable, key);
-/// and the names of the operations that ufuncs are, and functions of one argument.
+/// The rules: call_ufunc(ufunc, method, operands, keywords), call_function(function, arguments, keywords), subscript(variable,
+/// key); and the names of the operations that ufuncs are, and functions of one argument.
 void set_numpy_rules(const pybind11::function& call_ufunc, const pybind11::function& call_function,
                      const pybind11::function& subscript, const pybind11::dict& operations);
 

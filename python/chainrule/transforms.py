@@ -29,7 +29,9 @@ def _scalar(name: str, y: Any) -> None:
         raise TypeError(f"{name}: expected a function with one number as its result, got shape {shape_of(y)}")
 
 
-def _reversed(f: Function, argnums: Argnums, has_aux: bool, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _reversed(
+    f: Function, argnums: Argnums, has_aux: bool, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, Any, Any]:
     """Return value, gradient and the second part of the result."""
     with Recorder("grad") as recorder:
         call = Call(recorder, f, args, keywords, argnums)

@@ -211,10 +211,10 @@ void types_are_the_graphs() {
 /// What an operation that was refused has left behind does not show in the node that takes its place.
 void refused_operations_leave_nothing() {
   Graph graph(DType::float64, Evaluate::at_once);
-  const NodeId x = graph.variable(random_tensor({3}, 1));
+  const NodeId x = graph.variable(random_tensor<double>({3}, 1));
   CHECK_THROWS(graph.apply(ops::reshape(), {x}, {.axes = {1}, .shape = {4}}, "refused"), std::invalid_argument);
   CHECK(graph.size() == 1);
-  const Node& node = graph.node(graph.constant(random_tensor({2}, 2)));
+  const Node& node = graph.node(graph.constant(random_tensor<double>({2}, 2)));
   CHECK(node.operation == nullptr && node.inputs.empty() && node.constant);
   CHECK(node.attributes.axes.empty() && node.attributes.shape.empty() && node.name.empty());
 }
@@ -222,7 +222,7 @@ void refused_operations_leave_nothing() {
 /// Nodes keep their values and operands while others are forgotten and their places taken again, through several blocks.
 void what_is_kept_survives_forgetting() {
   Graph graph(DType::float64, Evaluate::at_once);
-  NodeId x = graph.variable(random_tensor({3}, 1));
+  NodeId x = graph.variable(random_tensor<double>({3}, 1));
   NodeId y = graph.apply(ops::exp(), {x});
   const double expected = graph.node(y).value.data<double>()[1];
   for (int round = 0; round < 3; ++round) {

@@ -31,7 +31,8 @@ def test_elements_that_do_not_exist(key: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((4, 3), (3, 2)), ((5, 4, 3), (3,)), ((3,), (5, 3, 1)), ((0,), (0, 2))]
+    ("a", "b"),
+    [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((4, 3), (3, 2)), ((5, 4, 3), (3,)), ((3,), (5, 3, 1)), ((0,), (0, 2))],
 )
 def test_matrix_products_of_all_ranks(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     random = np.random.default_rng(4)
