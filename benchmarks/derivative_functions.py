@@ -63,9 +63,11 @@ def net(xp: Any) -> Function:
 def recurrent(xp: Any, inputs: Any) -> Function:
     """A hundred steps of three units; the derivative is in their weights."""
 
+    steps = list(inputs)
+
     def f(w: Any) -> Any:
-        h = inputs[0]
-        for x in inputs:
+        h = steps[0]
+        for x in steps:
             h = xp.tanh(w @ h + x)
         return xp.sum(h * h)
 
