@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -116,7 +115,6 @@ void Compiled::schedule() {
   std::vector<std::vector<std::size_t>> readers(values_.size());
   std::map<std::size_t, std::set<std::size_t>> ready;  // by element, by their number of elements
   std::set<std::size_t> ready_others;
-  std::vector<std::size_t> available;
   const auto is_ready = [&](std::size_t id) {
     if (by_element(node(id))) {
       ready[elements_of(node(id))].insert(id);
@@ -218,6 +216,7 @@ void Compiled::place_elements(std::size_t number, Blocks& blocks) {
     for (const std::size_t operand : operands(static_cast<std::size_t>(id))) ++readers[operand];
   }
   std::map<std::size_t, Place> places;
+  std::map<std::pair<std::size_t, Shape>, Place> repeated;
   blocks.start();
   // A number that is repeated keeps its block through the whole run, which begins by filling it.
   for (const auto& [operand, count] : readers) {
@@ -229,7 +228,9 @@ void Compiled::place_elements(std::size_t number, Blocks& blocks) {
   const auto place_of = [&](std::size_t operand, const Shape& shape) -> Place {
     if (const auto found = places.find(operand); found != places.end()) return found->second;
     if (elements_of(node(operand)) == step.elements) return {Place::Kind::value, operand};
-    const Place to{Place::Kind::value, values_.size()};
+    const auto [known, is_new] = repeated.try_emplace({operand, shape}, Place{Place::Kind::value, values_.size()});
+    const Place to = known->second;
+    if (!is_new) return to;
     values_.emplace_back();
     step.done.push_back(to.index);
     step.repeats.push_back({operand, to, shape});

@@ -10,7 +10,8 @@
 
 namespace chainrule::graph {
 
-/// Elements that go through a run of operations together: a few values of so many doubles fit in the first-level cache.
+/// Elements that go through a run of operations together. 6 to 20 operations on a thousand to three million doubles: 128 take 5 to
+/// 30 % longer and 256 up to 10, 1024 and 2048 up to 30 with many values between the operations (Zen 5, AVX-512, 2026-11).
 inline constexpr std::size_t kBlockElements = 512;
 
 class Compiled {
@@ -20,7 +21,6 @@ class Compiled {
   Compiled(const Compiled&) = delete;
   Compiled& operator=(const Compiled&) = delete;
 
-  [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] std::size_t inputs() const noexcept { return inputs_.size(); }
   [[nodiscard]] std::size_t outputs() const noexcept { return outputs_.size(); }
   /// Where the value of input i goes before each run.

@@ -67,13 +67,16 @@ class RowGradientsOf final : public RowGradients {
         plan::write_row_gradients(program_, network_.parameters(), workspace.data(), rows, static_cast<T*>(out) + begin * size_);
       }
     });
-    if (!finite.load()) throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, {}, {0, data.x.rows}), "gradients", "x");
+    if (!finite.load()) throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, {}, {0, data.x.rows}), name(), "x");
     if (!labelled.load()) {
-      throw std::invalid_argument(text("gradients: expected labels from 0 to ", network_.outputs() - 1, ", got another"));
+      throw std::invalid_argument(text(name(), ": expected labels from 0 to ", network_.outputs() - 1, ", got another"));
     }
   }
 
  private:
+  /// The operation that errors name.
+  [[nodiscard]] const char* name() const noexcept { return of_loss_ ? "per_sample_gradients" : "residual_jacobian"; }
+
   plan::Program<T> of_loss(const std::string& loss, double alpha) {
     LossGraph with_loss(network_.graph(), network_.input(), network_.output(), loss, alpha, labels_);
     return planned(with_loss.graph, with_loss.request, with_loss.request.loss, with_loss.request.seed);
@@ -96,8 +99,8 @@ class RowGradientsOf final : public RowGradients {
   }
 
   void check(const Dataset& data) const {
-    const auto refuse = [](const char* what, std::size_t expected, std::size_t got) {
-      throw std::invalid_argument(text("gradients: expected ", expected, " ", what, ", got ", got));
+    const auto refuse = [this](const char* what, std::size_t expected, std::size_t got) {
+      throw std::invalid_argument(text(name(), ": expected ", expected, " ", what, ", got ", got));
     };
     if (data.x.columns != network_.features()) refuse("features", network_.features(), data.x.columns);
     if (!of_loss_) return;

@@ -23,6 +23,11 @@ class _Depth(threading.local):
 _depth = _Depth()
 
 
+def is_recording() -> bool:
+    """Whether a transform is calling a function on variables now, in this thread."""
+    return _depth.value > 0
+
+
 class Recorder:
     """Turns arguments into fresh variables and, at the end, results into plain arrays where nobody outside records."""
 
@@ -31,7 +36,7 @@ class Recorder:
         self.inside = False
 
     def __enter__(self) -> Recorder:
-        self.inside = _depth.value > 0
+        self.inside = is_recording()
         _depth.value += 1
         return self
 

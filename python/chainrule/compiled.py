@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import _core, trees
-from chainrule.calls import Function, Recorder
+from chainrule.calls import Function, Recorder, is_recording
 from chainrule.recording import is_variable
 from chainrule.transforms import grad
 
@@ -50,10 +50,10 @@ def _signature(x: Any) -> Hashable:
     """Return what a program depends on: shapes and types of floating-point numbers and arrays, all else as it is."""
     if _is_number(x):
         return np.shape(x), getattr(x, "dtype", None)
-    if type(x) in (tuple, list):
+    if isinstance(x, (tuple, list)):
         return (type(x), *map(_signature, x))
-    if type(x) is dict:
-        return (dict, *((key, _signature(item)) for key, item in x.items()))
+    if isinstance(x, dict):
+        return (type(x), *((key, _signature(item)) for key, item in x.items()))
     if isinstance(x, np.ndarray) and x.dtype != object:
         return np.ndarray, x.dtype, x.shape, x.tobytes()
     try:
@@ -65,12 +65,11 @@ def _signature(x: Any) -> Hashable:
 
 @contextmanager
 def _tracing() -> Iterator[None]:
-    before = _core.is_tracing()
     _core.set_tracing(True)
     try:
         yield
     finally:
-        _core.set_tracing(before)
+        _core.set_tracing(False)
 
 
 class Compiled:
@@ -84,6 +83,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Return the function's result for these arguments."""
+        if is_recording():  # derivatives may be wanted in what the function closes over, not in arguments alone
+            return self._function(*args, **keywords)
         if not keywords:
             result = self._last(*args)
             if result is not None:
@@ -117,7 +118,6 @@ class Compiled:
     def _any(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         leaves = [*trees.leaves(args), *trees.leaves(keywords)]
         numbers = [leaf for leaf in leaves if _is_number(leaf)]
-        # Whoever differentiates, or compiles, records through the function itself.
         if not numbers or any(is_variable(leaf) for leaf in leaves):
             return self._function(*args, **keywords)
         key = _signature((args, keywords))
@@ -155,7 +155,7 @@ class Compiled:
         return Program(_core.compile(graph, of_inputs, of_outputs, template is _HOLE), dtype, shapes, template)
 
 
-def compile(f: Function) -> Compiled:  # noqa: A001
+def compile(f: Function) -> Compiled:  # noqa: A001 (called as cr.compile)
     """Compile a function to a native program: recorded at the first call, run without Python from then on.
 
     Parameters
@@ -180,7 +180,8 @@ def compile(f: Function) -> Compiled:  # noqa: A001
     Notes
     -----
     Only what the result depends on is computed. Operations by element run together, a block through all of them before the next;
-    other values share memory. The result is that of the recorded function, bit for bit.
+    other values share memory. What the function closes over is a constant of the program, as it was at the first call; where a
+    transform (``cr.grad``, another compile) calls a compiled function, the function itself is called. The result is that of the recorded function, bit for bit.
 
     Examples
     --------

@@ -24,8 +24,8 @@ class SampleGradients(Stack):
     def per_sample_gradients(self, x: object, y: object, *, loss: object = None) -> dict[str, Array]:
         """Return the gradient of each sample's loss in all parameters, without dropout.
 
-        Sample i's gradient in a kernel is the outer product of the layer's input x_i and its cotangent dz_i, in a bias dz_i
-        (MATH F4). Their mean over the samples is the gradient that `fit` descends on this batch.
+        Sample i's gradient in a kernel is the outer product of the layer's input x_i and its cotangent dz_i, in a bias dz_i.
+        Their mean over the samples is the gradient that `fit` descends on this batch.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class SampleGradients(Stack):
         built = self._ready(operation)
         chosen = self._sessions.loss(loss, operation)
         rows, y_checked, _ = labelled_rows(self._accept, x, y, None, chosen, operation)
-        flat = self._gradients_of(chosen, y_checked.labels).run(rows, y_checked.values, self._scale)
+        flat = self._gradients_of(built.network, chosen, y_checked.labels).run(rows, y_checked.values, self._scale)
         ends = np.cumsum([np.prod(shape) for shape in built.shapes.values()])
         parts = np.split(flat, ends[:-1], axis=1) if built.shapes else []
         return {name: part.reshape(len(rows), *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
@@ -98,15 +98,14 @@ class SampleGradients(Stack):
         array([[3., 0., 4., 0., 1., 0.],
                [0., 3., 0., 4., 0., 1.]], dtype=float32)
         """
-        self._ready("residual_jacobian")
+        network = self._ready("residual_jacobian").network
         rows, _ = self._accept(x, "residual_jacobian", "x")
-        return self._gradients_of(None, False).run(rows, None, self._scale)
+        return self._gradients_of(network, None, False).run(rows, None, self._scale)
 
-    def _gradients_of(self, loss: Loss | None, labels: bool) -> _core.RowGradients:
+    def _gradients_of(self, network: _core.Network, loss: Loss | None, labels: bool) -> _core.RowGradients:
         """Return the native gradients of a loss, or of the outputs, made when first asked for."""
         found = self._row_gradients.get((loss, labels))
         if found is None:
-            network = self._ready("gradients").network
             name, alpha = ("", 0.0) if loss is None else (loss.name, loss.alpha)
             found = self._row_gradients[loss, labels] = _core.RowGradients(network, loss=name, alpha=alpha, labels=labels)
         return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from jax_cases import CASES as FUNCTIONS
 from operation_cases import CASES, Case
 
 import chainrule as cr
@@ -216,6 +218,57 @@ def test_functions_that_read_values_are_refused() -> None:
     for function in (np.sort, np.argmax, lambda x: x[np.argsort(x)]):
         with pytest.raises(TypeError, match="compile: expected a function whose course"):
             cr.compile(function)(np.array([2.0, 1.0]))
+
+
+REFUSED = {"sort", "median"}  # the order of the values fixes what moves where
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - REFUSED))
+def test_functions_of_numpy_on_other_values(name: str) -> None:
+    function, arrays = FUNCTIONS[name]
+    compiled = cr.compile(partial(function, np))
+    compiled(*arrays)
+    other = [0.97 * array for array in arrays]
+    recorded = function(np, *map(cr.variable, other)).value
+    np.testing.assert_array_equal(compiled(*map(np.asarray, other)), recorded)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_functions_that_look_at_the_order_of_values_are_refused(name: str) -> None:
+    function, arrays = FUNCTIONS[name]
+    with pytest.raises(TypeError, match="compile: expected a function whose course"):
+        cr.compile(partial(function, np))(*arrays)
+
+
+def test_shapes_and_types_are_no_values() -> None:
+    def f(x: Any) -> Any:
+        assert (np.shape(x), np.ndim(x), np.size(x), np.result_type(x)) == ((3,), 1, 3, np.float64)
+        return x + np.zeros_like(x) + np.ones_like(x)
+
+    np.testing.assert_array_equal(cr.compile(f)(np.arange(3.0)), np.arange(3.0) + 1)
+
+
+def test_derivatives_in_what_a_function_closes_over() -> None:
+    assert cr.grad(lambda w: cr.compile(lambda x: x * w)(3.0))(2.0) == 3
+
+    def with_kept(w: Any) -> Any:
+        inner = cr.compile(lambda x: x * w * w)
+        return inner(3.0) + inner(1.0)
+
+    assert cr.grad(with_kept)(2.0) == 16
+    assert cr.compile(cr.grad(with_kept))(2.0) == 16
+
+
+class Pair(NamedTuple):
+    a: float
+    b: float
+
+
+def test_named_tuples_are_containers() -> None:
+    compiled = cr.compile(lambda p: p.a * p.b)
+    assert compiled(Pair(1.0, 2.0)) == 2
+    assert compiled(Pair(2.0, 2.0)) == 4
+    assert "1 signature" in repr(compiled)
 
 
 def test_errors() -> None:

@@ -147,3 +147,12 @@ def test_errors(rng):
         model.residual_jacobian(x)
     with pytest.raises(ValueError, match="got nan at row 3, column 1"):
         model.per_sample_gradients(x, y, loss="mse")
+
+
+def test_errors_name_the_operation() -> None:
+    model = cr.Sequential([cr.Input(2), cr.Dense(1)])
+    x = np.array([[1.0, np.nan]])
+    with pytest.raises(ValueError, match="per_sample_gradients: expected finite values in x"):
+        model.per_sample_gradients(x, np.array([1.0]), loss="mse")
+    with pytest.raises(ValueError, match="residual_jacobian: expected finite values in x"):
+        model.residual_jacobian(x)

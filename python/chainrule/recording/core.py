@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -36,15 +37,19 @@ def record(operation: str, *operands: Any, **attributes: Any) -> Any:
     return _core.record(operation, operands, **attributes)
 
 
-def plain(x: Any) -> Any:
-    """Return x with the values of variables in their places, inside tuples, lists and dicts as well."""
+def plain(x: Any, value_of: Callable[[Any], Any] = operator.attrgetter("value")) -> Any:
+    """Return x with the values of variables, or what else is made of them, in their places, inside tuples, lists and dicts too."""
     if is_variable(x):
-        return x.value
+        return value_of(x)
     if type(x) in (tuple, list):
-        return type(x)(plain(item) for item in x)
+        return type(x)(plain(item, value_of) for item in x)
     if type(x) is dict:
-        return {key: plain(item) for key, item in x.items()}
+        return {key: plain(item, value_of) for key, item in x.items()}
     return x
+
+
+def _zeros(x: Any) -> Any:
+    return np.zeros(x.shape, x.dtype)[()]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -177,6 +182,10 @@ OF_VALUES: set[Function] = {
 }
 
 
+# Of shapes and types alone: in a function that is being compiled too, where values cannot be had.
+OF_SHAPES: set[Function] = set()
+
+
 def implements(*functions: Function) -> Callable[[Function], Function]:
     """Say that the decorated function is what `functions` record."""
 
@@ -196,6 +205,8 @@ def call_function(function: Function, args: tuple[Any, ...], keywords: dict[str,
             raise TypeError(f"{function.__name__}: expected no out, got one: variables do not change")
         keywords.pop("out", None)
         return rule(*args, **keywords)
+    if function in OF_SHAPES:
+        return function(*plain(args, _zeros), **plain(keywords, _zeros))
     if function in OF_VALUES:
         return function(*plain(args), **plain(keywords))
     module = function.__module__.replace("numpy.", "").replace("numpy", "")
@@ -211,8 +222,8 @@ def named(names: str) -> Iterable[Function]:
 OF_VALUES.update(
     named(
         "argmax argmin argsort argwhere nonzero flatnonzero count_nonzero searchsorted digitize allclose isclose array_equal "
-        "array_equiv any all iscomplexobj isrealobj shape size ndim result_type can_cast min_scalar_type zeros_like ones_like "
-        "empty_like isposinf isneginf isreal iscomplex argpartition lexsort histogram bincount unique array_repr array_str "
-        "array2string save savetxt"
+        "array_equiv any all isposinf isneginf isreal iscomplex argpartition lexsort histogram bincount unique array_repr array_str "
+        "array2string min_scalar_type save savetxt"
     )
 )
+OF_SHAPES.update(named("iscomplexobj isrealobj shape size ndim result_type can_cast zeros_like ones_like empty_like"))
