@@ -180,8 +180,10 @@ def compile(f: Function) -> Compiled:  # noqa: A001 (called as cr.compile)
     Notes
     -----
     Only what the result depends on is computed. Operations by element run together, a block through all of them before the next;
-    other values share memory. What the function closes over is a constant of the program, as it was at the first call; where a
-    transform (``cr.grad``, another compile) calls a compiled function, the function itself is called. The result is that of the recorded function, bit for bit.
+    other values share memory. The result is that of the recorded function, bit for bit.
+
+    What the function closes over is a constant of the program, as it was at the first call; where a transform (``cr.grad``, another
+    compile) calls a compiled function, the function itself is called.
 
     Examples
     --------

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from jax_cases import CASES as FUNCTIONS
+from numpy.typing import NDArray
 from operation_cases import CASES, Case
 
 import chainrule as cr
