@@ -86,6 +86,8 @@ def matmul(a: Any, b: Any) -> Any:
     left = reshape(a, (1, -1)) if ranks[0] == 1 else a
     right = reshape(b, (-1, 1)) if ranks[1] == 1 else b
     y = record("matmul", left, right)
+    if 1 not in ranks:
+        return y
     # The rows and columns that the vectors were given go again.
     return reshape(y, y.shape[:-2] + y.shape[-2:][int(ranks[0] == 1) : 2 - int(ranks[1] == 1)])
 
