@@ -362,3 +362,23 @@ def test_d1_d2_the_2_2_1_sigmoid_network(build: Builder) -> None:
     delta1 = delta2 @ w2.T * a * (1 - a)
     for value, expected in zip(got, [x.T @ delta1, delta1.sum(axis=0), a.T @ delta2, delta2.sum(axis=0)], strict=True):
         np.testing.assert_allclose(value, expected, **ROUNDING)
+
+
+def test_one_operation_alone_tells_its_operands_apart() -> None:
+    graph = _core.Graph("float64")
+    x = graph.input("x", ())
+    y = graph.apply("subtract", [x, x])
+    one, operands, result = graph.alone(y)
+    seed = one.constant(np.array(1.0))
+    found = one.reverse([result], [seed], operands)
+    assert [float(value) for value in one.evaluate(found, {operands[0]: np.array(2.0), operands[1]: np.array(2.0)})] == [1.0, -1.0]
+    with pytest.raises(ValueError, match="alone: expected a node with an operation, got node 0"):
+        graph.alone(x)
+
+
+def test_attributes_are_those_that_say_something() -> None:
+    graph = _core.Graph("float64")
+    x = graph.input("x", (2, 3))
+    assert graph.attributes(graph.apply("sum", [x], axes=[1], keepdims=True)) == {"axes": [1], "keepdims": True}
+    assert graph.attributes(graph.apply("power", [x], alpha=3.0)) == {"alpha": 3.0}
+    assert graph.attributes(graph.apply("exp", [x])) == {}
