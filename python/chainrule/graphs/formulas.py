@@ -57,7 +57,7 @@ def formula(
         return shortened(" @ ".join(shown), _ROOM)
     if operation in _TEMPLATES:
         return shortened(_TEMPLATES[operation].format(*shown, alpha=number(attributes.get("alpha", 0.0))), _ROOM)
-    if operation in _REDUCTIONS and "axes" in attributes:
-        axes = attributes["axes"]
+    axes = attributes.get("axes", ())
+    if operation in _REDUCTIONS and 0 < len(axes) < len(first_shape):
         shown.append(f"axis={axes[0] if len(axes) == 1 else tuple(axes)}")
     return shortened(f"{operation}({', '.join(shown)})", _ROOM)

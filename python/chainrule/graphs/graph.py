@@ -12,7 +12,7 @@ from chainrule.graphs.dot import dot
 from chainrule.graphs.local_derivatives import LocalDerivatives
 from chainrule.graphs.node import Node
 from chainrule.graphs.paths import Path
-from chainrule.graphs.picture import picture
+from chainrule.graphs.picture import Picture, picture
 from chainrule.graphs.previews import shortened
 from chainrule.graphs.svg import drawn, summarized
 from chainrule.graphs.tables import table
@@ -45,10 +45,11 @@ class Graph:
     cotangent that :func:`chainrule.trace` was given. A derivative "in a node" counts all ways from the node to the result.
     """
 
-    def __init__(self, core: _core.Graph, nodes: tuple[Node, ...], inputs: Sequence[int], outputs: Sequence[int]) -> None:
+    def __init__(self, core: _core.Graph, nodes: tuple[Node, ...], inputs: Sequence[int], outputs: Sequence[int], of: str) -> None:
         self.nodes = nodes
         self.inputs = tuple(nodes[i] for i in inputs)
         self.outputs = tuple(nodes[i] for i in outputs)
+        self._of = of
         self._local = LocalDerivatives(core, nodes)
         self._by_name = {node.name: node for node in nodes}
 
@@ -85,6 +86,9 @@ class Graph:
                 raise ValueError(f"paths: expected a target, since there are {len(self.outputs)} outputs, got none")
             target = 0
         return first.number, self._found(target, self.outputs, "output").number
+
+    def _picture(self) -> Picture:
+        return picture(self.nodes, self.outputs, self._local, self._of)
 
     def paths(self, source: Which, target: Which | None = None) -> Iterator[Path]:
         """Iterate over the paths along which a derivative flows from one node to another.
@@ -213,7 +217,7 @@ class Graph:
         w     v2    ()     9
         x     v2    ()     1.5
         """
-        return table(self.nodes, self.outputs)
+        return table(self.nodes, self._of)
 
     def to_dot(self) -> str:
         """Return the graph in Graphviz' language: values in blue, derivatives and what flows back in orange.
@@ -224,7 +228,7 @@ class Graph:
         >>> cr.trace(lambda x: x**2, 3.0).to_dot().startswith("digraph")
         True
         """
-        return dot(picture(self.nodes, self.outputs, self._local))
+        return dot(self._picture())
 
     def svg(self, path: str | FilePath | None = None) -> str:
         """Draw the graph: boxes with values and derivatives, arrows with the derivative along each edge between single numbers.
@@ -246,9 +250,9 @@ class Graph:
         True
         """
         if len(self.nodes) > LARGEST_PICTURE:
-            text = summarized(self.nodes, self.inputs, self.outputs, LARGEST_PICTURE)
+            text = summarized(self.nodes, self.inputs, self.outputs, self._of, LARGEST_PICTURE)
         else:
-            text = drawn(picture(self.nodes, self.outputs, self._local))
+            text = drawn(self._picture())
         if path is not None:
             FilePath(path).write_text(text, encoding="utf-8")
         return text

@@ -14,8 +14,9 @@ from chainrule.graphs.placement import placed
 
 LINE = 9.0  # on either side of an arrow's middle
 SPACE = 22.0  # between boxes of a layer
+CORNER = 14.0  # of a box, where no arrow meets it
 PORTS = 20.0  # between the arrows that meet at a box
-GAP = 14.0  # between layers
+GAP = 18.0  # between layers
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Slot:
     after: float
     height: float
     is_box: bool
+    aside: bool = False  # a box that nothing leads to, or what leads from it
     above: list[int] = field(default_factory=list)
     below: list[int] = field(default_factory=list)
     x: float = 0.0
@@ -77,7 +79,8 @@ def layers_of(count: int, links: Sequence[Link]) -> list[int]:
 def _slots(sizes: Sequence[tuple[float, float]], links: Sequence[Link]) -> tuple[list[Slot], list[list[int]]]:
     """Return the boxes' slots, then those that arrows pass; and for each arrow the latter."""
     layers = [2 * layer for layer in layers_of(len(sizes), links)]
-    slots = [Slot(layer, w / 2, w / 2, h, True) for layer, (w, h) in zip(layers, sizes, strict=True)]
+    led_to = {link.target for link in links}
+    slots = [Slot(layers[i], w / 2, w / 2, h, True, i not in led_to) for i, (w, h) in enumerate(sizes)]
     chains = []
     for link in links:
         chain = []
@@ -85,7 +88,7 @@ def _slots(sizes: Sequence[tuple[float, float]], links: Sequence[Link]) -> tuple
         for layer in range(layers[link.source] + 1, layers[link.target]):
             labelled = layer == layers[link.target] - 1 and link.label[0] > 0
             after, height = (LINE + link.label[0], link.label[1]) if labelled else (LINE, 0.0)
-            slots.append(Slot(layer, LINE, after, height, False, above=[last]))
+            slots.append(Slot(layer, LINE, after, height, False, slots[last].aside, above=[last]))
             slots[last].below.append(len(slots) - 1)
             last = len(slots) - 1
             chain.append(last)
@@ -102,7 +105,7 @@ def _set_heights(slots: Sequence[Slot], layers: Sequence[Sequence[int]]) -> floa
         height = max(slots[i].height for i in layer)
         far = max((abs(slots[i].x - slots[j].x) for i in layer for j in slots[i].above), default=0.0)
         if top > 0:
-            top += GAP + min(0.06 * far, 40.0)
+            top += GAP + min(0.3 * far, 40.0)
         for i in layer:
             slots[i].y = top + height / 2
         top += height
@@ -119,7 +122,7 @@ def _ports(slots: Sequence[Slot], chains: Sequence[Sequence[int]], end: int) -> 
     for box, arrows in meeting.items():
         arrows.sort(key=lambda arrow: slots[chains[arrow][end]].x)
         slot = slots[box]
-        room = slot.before + slot.after - 2 * LINE
+        room = slot.before + slot.after - 2 * CORNER
         step = min(PORTS, room / max(len(arrows) - 1, 1))
         # The row of ports moves towards what comes, as far as the box reaches.
         middle = sum(slots[chains[arrow][end]].x for arrow in arrows) / len(arrows) - slot.x

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from chainrule.graphs.node import Node
 from chainrule.graphs.previews import grid, number, shape_text, shortened
-from chainrule.graphs.tables import derivatives_of
 
 Tone = Literal["title", "muted", "value", "derivative"]
 Kind = Literal["input", "output", "constant", "inner"]
@@ -66,7 +65,7 @@ def _kind(node: Node, outputs: Sequence[Node]) -> Kind:
     return "constant" if node.operation == "constant" else "inner"
 
 
-def picture(nodes: Sequence[Node], outputs: Sequence[Node], local: Callable[[tuple[int, int]], Any]) -> Picture:
+def picture(nodes: Sequence[Node], outputs: Sequence[Node], local: Callable[[tuple[int, int]], Any], of: str) -> Picture:
     """Return what a picture shows; local: the derivative along an edge, by the node that it leads to and the operand's place."""
     shown = [node for node in nodes if _is_drawn(node) or node in outputs]
     place = {node.number: i for i, node in enumerate(shown)}
@@ -80,4 +79,4 @@ def picture(nodes: Sequence[Node], outputs: Sequence[Node], local: Callable[[tup
             label = number(local((node.number, i)), 3) if back and not source.shape and not node.shape else ""
             arrows.append(Arrow(place[operand], place[node.number], label, back))
     boxes = tuple(Box(node.name, _kind(node, outputs), _lines(node)) for node in shown)
-    return Picture(boxes, tuple(arrows), derivatives_of(outputs))
+    return Picture(boxes, tuple(arrows), of)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 _SWEEPS = 40
 _STRAIGHT = 6.0  # what a piece of a long arrow weighs more than one that ends at a box
+_ASIDE = 0.05  # what an arrow weighs that comes from a box which nothing leads to: such boxes give way, and chains stay straight
 
 
 class Placeable(Protocol):
@@ -21,6 +22,7 @@ class Placeable(Protocol):
     before: float
     after: float
     is_box: bool
+    aside: bool
     above: list[int]
     below: list[int]
 
@@ -47,6 +49,13 @@ def _distances(slots: Sequence[Placeable], layer: Sequence[int], space: float) -
     return distances
 
 
+def _weight(slot: Placeable, other: Placeable) -> float:
+    """Return how much a slot wants to be in line with a neighbour."""
+    if not (slot.is_box or other.is_box):
+        return _STRAIGHT
+    return _ASIDE if other.aside or slot.aside else 1.0
+
+
 def placed(slots: Sequence[Placeable], layers: Sequence[Sequence[int]], space: float) -> None:
     """Set x of all slots."""
     distances = [_distances(slots, layer, space) for layer in layers]
@@ -60,11 +69,7 @@ def placed(slots: Sequence[Placeable], layers: Sequence[Sequence[int]], space: f
             wanted, weights = [], []
             for i, offset in zip(layers[number], distances[number], strict=True):
                 slot = slots[i]
-                pulls = [
-                    (slots[j].x, 1.0 if slot.is_box or slots[j].is_box else _STRAIGHT)
-                    for side in sides
-                    for j in getattr(slot, side)
-                ]
+                pulls = [(slots[j].x, _weight(slot, slots[j])) for side in sides for j in getattr(slot, side)]
                 weight = sum(w for _, w in pulls)
                 x = sum(x * w for x, w in pulls) / weight if pulls else slot.x
                 wanted.append(x - offset)

@@ -10,7 +10,6 @@ from chainrule.graphs.layout import Link, Route, laid_out
 from chainrule.graphs.node import Node
 from chainrule.graphs.picture import Arrow, Box, Picture
 from chainrule.graphs.previews import shape_text, shortened
-from chainrule.graphs.tables import derivatives_of
 from chainrule.graphs.xml_text import escaped
 
 _FONT = 'font-family="DejaVu Sans Mono, Menlo, Consolas, Liberation Mono, monospace"'
@@ -94,12 +93,13 @@ def _paper(width: float, height: float, content: Iterable[str]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {_FONT}>\n{rim}\n{body}\n</svg>\n'
 
 
-def _legend(of: str) -> list[tuple[str, str]]:
-    return [
-        ("= value", INKS["value"]),
-        (f"∂ derivative of {of} in the node", INKS["derivative"]),
-        ("at an arrow: the derivative along it", INKS["derivative"]),
-    ]
+def _legend(picture: Picture) -> list[tuple[str, str]]:
+    lines = [("= value, computed downwards", INKS["value"])]
+    if any(arrow.back for arrow in picture.arrows):
+        lines.append((f"∂ derivative of {picture.of} in the node, flowing back", INKS["derivative"]))
+    if any(arrow.label for arrow in picture.arrows):
+        lines.append(("beside an arrow: the derivative along it", INKS["derivative"]))
+    return lines
 
 
 def drawn(picture: Picture) -> str:
@@ -107,7 +107,7 @@ def drawn(picture: Picture) -> str:
     labels = [(_width([arrow.label], _SMALL), _SMALL + 5 if arrow.label else 0.0) for arrow in picture.arrows]
     links = [Link(arrow.source, arrow.target, size) for arrow, size in zip(picture.arrows, labels, strict=True)]
     layout = laid_out([_box_size(box) for box in picture.boxes], links)
-    legend = _legend(picture.of)
+    legend = _legend(picture)
     top = _MARGIN + len(legend) * _LINE + 8
     width = max(layout.size[0], _width(text for text, _ in legend)) + 2 * _MARGIN
     aside, down = (width - layout.size[0]) / 2, top
@@ -119,7 +119,7 @@ def drawn(picture: Picture) -> str:
     return _paper(width, top + layout.size[1] + _MARGIN, [*content, "</g>"])
 
 
-def summarized(nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], largest: int) -> str:
+def summarized(nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], of: str, largest: int) -> str:
     """Return what a graph consists of, for one that is too large for a picture, as SVG."""
 
     def some(title: str, chosen: Sequence[Node]) -> list[tuple[str, str]]:
@@ -136,7 +136,7 @@ def summarized(nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
         *some("outputs", outputs),
         ("operations, the most frequent", INKS["title"]),
         *((f"  {count:6d}  {operation}", INKS["value"]) for operation, count in counted),
-        (f".table() lists each value and each derivative of {derivatives_of(outputs)}; .to_dot() is for Graphviz", INKS["muted"]),
+        (f".table() lists each value and each derivative of {of}; .to_dot() is for Graphviz", INKS["muted"]),
     ]
     content = [_text(_MARGIN, _MARGIN + 10 + i * _LINE, text, ink) for i, (text, ink) in enumerate(lines)]
     return _paper(_width(text for text, _ in lines) + 2 * _MARGIN, len(lines) * _LINE + 2 * _MARGIN, content)

@@ -14,13 +14,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def derivatives_of(outputs: Sequence[Node]) -> str:
-    """Return what the derivatives are derivatives of."""
-    return shortened(" + ".join(node.name for node in outputs), 60)
-
-
-def table(nodes: Sequence[Node], outputs: Sequence[Node]) -> str:
-    """Return the forward phase from first to last and the backward phase from last to first."""
+def table(nodes: Sequence[Node], of: str) -> str:
+    """Return the forward phase from first to last and the backward phase from last to first; of: what derivatives are of."""
     consumers: dict[int, dict[str, None]] = {}
     for node in nodes:
         if node.derivative is not None:
@@ -32,4 +27,4 @@ def table(nodes: Sequence[Node], outputs: Sequence[Node]) -> str:
     for n in reversed(nodes):
         if n.derivative is not None:
             backward.append((n.name, shortened(", ".join(consumers.get(n.number, ())), 30), str(n.shape), one_line(n.derivative)))
-    return f"Forward phase\n{aligned(forward)}\n\nBackward phase: derivatives of {derivatives_of(outputs)}\n{aligned(backward)}"
+    return f"Forward phase\n{aligned(forward)}\n\nBackward phase: derivatives of {of}\n{aligned(backward)}"

@@ -14,6 +14,7 @@ from chainrule.graphs.formulas import formula
 from chainrule.graphs.graph import Graph
 from chainrule.graphs.naming import argument_names, distinct, leaf_names, node_names, unused
 from chainrule.graphs.node import Node
+from chainrule.graphs.previews import shortened
 from chainrule.recording import is_variable, plain
 
 
@@ -60,6 +61,13 @@ def _nodes(
             text = formula(operation, [names[i] for i in inputs], constants, graph.attributes(n), values[inputs[0]].shape)
         nodes.append(Node(n, operation, names[n], values[n].shape, values[n], derivatives[n], inputs, text))
     return tuple(nodes)
+
+
+def _differentiated(names: list[str], outputs: list[Any], weighted: bool) -> str:
+    """Return what the derivatives are derivatives of."""
+    factor = "cotangent * " if weighted else ""
+    terms = [f"sum({factor}{name})" if y.shape else f"{factor}{name}" for name, y in zip(names, outputs, strict=True)]
+    return shortened(" + ".join(terms), 60)
 
 
 def trace(f: Callable[..., Any], *args: Any, cotangent: Any = None) -> Graph:
@@ -117,7 +125,9 @@ def trace(f: Callable[..., Any], *args: Any, cotangent: Any = None) -> Graph:
         feeds = {n: np.asarray(x.value) for n, x in zip(inputs, call.inputs, strict=True)}
         seeds = _seeds(results, cotangent)
     operations = [graph.operation(n) for n in range(len(graph))]
-    of_outputs = list(zip(outputs, leaf_names(unused("y", names), call.result), strict=True))
+    root = next(name for name in ("y", "f", unused("y", names)) if name not in names)
+    of_outputs = list(zip(outputs, leaf_names(root, call.result), strict=True))
     names = node_names(operations, list(zip(inputs, names, strict=True)), of_outputs)
     values, derivatives = _evaluated(graph, feeds, outputs, seeds)
-    return Graph(graph, _nodes(graph, names, values, derivatives), inputs, outputs)
+    of = _differentiated([names[n] for n in outputs], results, cotangent is not None)
+    return Graph(graph, _nodes(graph, names, values, derivatives), inputs, outputs, of)
