@@ -9,6 +9,7 @@
 #include "bind/variable.h"
 #include "graph/differentiate.h"
 #include "graph/extract.h"
+#include "graph/jacobian_work.h"
 
 namespace chainrule::bind {
 namespace {
@@ -83,6 +84,13 @@ py::tuple extract(const Variables& inputs, const std::vector<std::string>& names
   return py::make_tuple(std::make_unique<graph::Graph>(std::move(graph)), of_inputs, of_outputs);
 }
 
+py::tuple jacobian_work(const Variables& inputs, const py::object& output) {
+  Tape& tape = tape_of_any(output, "jacobian_work");
+  const auto [waist, forward, reverse] =
+      graph::jacobian_work(tape.graph(), nodes_of(tape, inputs, false), nodes_of(tape, {output}, false).front());
+  return py::make_tuple(held(tape, {waist}).front(), forward, reverse);
+}
+
 py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
   Tape& tape = tape_of(dtype_named(dtype));
   tape.tidy();
@@ -132,6 +140,9 @@ void bind_variables(py::module_& module) {
   module.def("extract", &extract, py::arg("inputs"), py::arg("names"), py::arg("outputs"),
              "What leads from the inputs to the outputs as a Graph of its own, with the inputs' and the outputs' nodes in it. What "
              "depends on no input is a constant; an empty name stands for x and the input's place.");
+  module.def("jacobian_work", &jacobian_work, py::arg("inputs"), py::arg("output"),
+             "The narrowest variable between inputs and output that everything passes through, or None; the work of one tangent for "
+             "all inputs, and of one backward phase, in FLOPs.");
   module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
              py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
              py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
