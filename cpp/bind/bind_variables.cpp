@@ -84,6 +84,11 @@ py::tuple extract(const Variables& inputs, const std::vector<std::string>& names
   return py::make_tuple(std::make_unique<graph::Graph>(std::move(graph)), of_inputs, of_outputs);
 }
 
+Variables waists(const Variables& inputs, const py::object& output) {
+  Tape& tape = tape_of_any(output, "waists");
+  return held(tape, graph::waists(tape.graph(), nodes_of(tape, inputs, false), nodes_of(tape, {output}, false).front()));
+}
+
 py::tuple jacobian_work(const Variables& inputs, const py::object& output) {
   Tape& tape = tape_of_any(output, "jacobian_work");
   const auto [waist, forward, reverse] =
@@ -140,6 +145,8 @@ void bind_variables(py::module_& module) {
   module.def("extract", &extract, py::arg("inputs"), py::arg("names"), py::arg("outputs"),
              "What leads from the inputs to the outputs as a Graph of its own, with the inputs' and the outputs' nodes in it. What "
              "depends on no input is a constant; an empty name stands for x and the input's place.");
+  module.def("waists", &waists, py::arg("inputs"), py::arg("output"),
+             "The variables between inputs and output that everything passes through, in order.");
   module.def("jacobian_work", &jacobian_work, py::arg("inputs"), py::arg("output"),
              "The narrowest variable between inputs and output that everything passes through, or None; the work of one tangent for "
              "all inputs, and of one backward phase, in FLOPs.");

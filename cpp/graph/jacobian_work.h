@@ -7,8 +7,11 @@
 
 namespace chainrule::graph {
 
+/// The nodes that all paths from the inputs to the output pass through, these aside; ascending. Linear in the nodes between them.
+[[nodiscard]] std::vector<NodeId> waists(const Graph& graph, std::span<const NodeId> inputs, NodeId output);
+
 struct JacobianWork {
-  NodeId waist = kNone;  // the narrowest node that all paths pass through, the inputs and the output aside; the first of several
+  NodeId waist = kNone;  // the narrowest of waists(); the first of several
   double forward = 0;    // work of one tangent for all inputs
   double reverse = 0;    // work of one backward phase
 };

@@ -28,6 +28,7 @@ from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from chainrule.compiled import Compiled, compile  # noqa: A004
+    from chainrule import operators
     from chainrule.gradient_check import check_grads
     from chainrule.graphs import Graph, trace
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -74,6 +75,7 @@ __all__ = [
     "jvp",
     "losses",
     "metrics",
+    "operators",
     "optimizers",
     "set_num_threads",
     "trace",
@@ -89,11 +91,13 @@ _LATER = {
     **dict.fromkeys(("Compiled", "compile"), "compiled"),
     "check_grads": "gradient_check",
     **dict.fromkeys(("Graph", "trace"), "graphs"),
+    "operators": "operators",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"chainrule.{_LATER[name]}"), name)
+    module = importlib.import_module(f"chainrule.{_LATER[name]}")
+    value = globals()[name] = module if _LATER[name] == name else getattr(module, name)
     return value

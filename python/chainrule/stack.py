@@ -1,15 +1,18 @@
 """A stack of layers with its parameters: what a model is before anything trains it."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from chainrule import state, summary, validation
+from chainrule import _core, state, summary, validation
 from chainrule.building import Built, build, widths
 from chainrule.errors import ChainruleError
 from chainrule.layers import Input, Layer
 from chainrule.validation import Array
+
+if TYPE_CHECKING:
+    from chainrule.jacobians import Jacobians
 
 T = TypeVar("T", bound="Stack")
 
@@ -111,6 +114,46 @@ class Stack:
     def __call__(self, x: object) -> Array:
         """Return `predict(x)`."""
         return self.predict(x)
+
+    def jacobians(self, x: object) -> "Jacobians":
+        """Return the Jacobians of each layer at one sample, in its input and in its parameters, without dropout.
+
+        Parameters
+        ----------
+        x : array of shape (features,)
+
+        Returns
+        -------
+        Jacobians
+            ``.M[l]`` and ``.O[l]``, the Jacobians of layer l in its input and in its parameters as `chainrule.operators`;
+            ``.product(l)``, that of the output in the parameters of layer l, ``M[L-1] ... M[l+1] O[l]``; ``.explain()``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an x that does not fit.
+        ChainruleError
+            Before the model is built.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> model = cr.Sequential([cr.Input(2), cr.Dense(3, "tanh"), cr.Dense(1)])
+        >>> jacobians = model.jacobians([0.5, -0.5])
+        >>> jacobians.M
+        [Dense(3, 2), Dense(1, 3)]
+        >>> jacobians.product(0).dense().shape
+        (1, 9)
+        """
+        from chainrule.jacobians import jacobians  # derivatives are loaded when first used
+
+        self._ready("jacobians")
+        sample = validation.numeric(x, "jacobians", "x")
+        if sample.ndim != 1:
+            raise ValueError(f"jacobians: expected one sample x of shape (features,), got shape {sample.shape}")
+        rows, _ = self._accept(sample[None], "jacobians", "x")
+        _core.require_finite(rows, "jacobians", "x")
+        return jacobians(self._layers, rows.astype(self._dtype), self._scale, self.parameters())
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of all parameters.

@@ -2,6 +2,7 @@
 
 `Identity`, `Diagonal`, `Kronecker`, `LowRank`, `Dense`, and `Chain`, a product of them. Each has ``shape``, ``dtype``, ``@`` with
 operators and with NumPy's vectors and matrices, ``.T``, ``.dense()``, and what ``scipy.sparse.linalg.aslinearoperator`` asks for.
+`jacobian` makes them of any function.
 
 Examples
 --------
@@ -17,6 +18,7 @@ Kronecker((2, 6): Dense(1, 3) (x) Diagonal(2, 2))
 from chainrule.operators.base import Operator
 from chainrule.operators.chain import Chain, Plan
 from chainrule.operators.kronecker import Kronecker
+from chainrule.operators.recorded import jacobian
 from chainrule.operators.structures import Dense, Diagonal, Identity, LowRank
 
-__all__ = ["Chain", "Dense", "Diagonal", "Identity", "Kronecker", "LowRank", "Operator", "Plan"]
+__all__ = ["Chain", "Dense", "Diagonal", "Identity", "Kronecker", "LowRank", "Operator", "Plan", "jacobian"]

@@ -87,7 +87,7 @@ class Operator:
     def _applied(self, x: Array, operation: str) -> Array:
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
             raise ValueError(f"{operation}: expected {self.shape[1]} elements, or rows of a matrix, got shape {x.shape}")
-        columns = x.reshape(x.shape[0], -1) if x.ndim == 1 else x
+        columns = x[:, None] if x.ndim == 1 else x
         result = self._times(columns)
         if np.may_share_memory(result, columns):  # the identity's
             result = result.copy()

@@ -76,7 +76,7 @@ class Kronecker(Operator):
 
     def _product(self, right: Operator, times: Times) -> Operator | None:
         if isinstance(right, Kronecker) and self.left.shape[1] == right.left.shape[0]:
-            return _of(times(self.left, right.left), times(self.right, right.right))
+            return Kronecker(times(self.left, right.left), times(self.right, right.right))
         return _of(self.left, times(self.right, right)) if self.left.shape[1] == 1 else None
 
     def _product_after(self, left: Operator, times: Times) -> Operator | None:
