@@ -147,9 +147,10 @@ void bind_variables(py::module_& module) {
              "depends on no input is a constant; an empty name stands for x and the input's place.");
   module.def("waists", &waists, py::arg("inputs"), py::arg("output"),
              "The variables between inputs and output that everything passes through, in order.");
-  module.def("jacobian_work", &jacobian_work, py::arg("inputs"), py::arg("output"),
-             "The narrowest variable between inputs and output that everything passes through, or None; the work of one tangent for "
-             "all inputs, and of one backward phase, in FLOPs.");
+  module.def(
+      "jacobian_work", &jacobian_work, py::arg("inputs"), py::arg("output"),
+      "The narrowest variable between inputs and output that everything passes through, or None; the work of one tangent for "
+      "all inputs, and of one backward phase, in FLOPs.");
   module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
              py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
              py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,

@@ -1,6 +1,6 @@
 // What a Jacobian costs in each mode, and where it is best cut in two. With w a value that everything from x to y passes through,
 //   dy/dx = dy/dw dw/dx,
-// which takes as many passes as w has elements, where forward mode takes one for each element of x and reverse mode one for each of y.
+// which takes two passes for each element of w; forward mode takes one for each element of x, reverse mode one for each of y.
 #pragma once
 
 #include "graph/graph.h"

@@ -1,7 +1,7 @@
 """The Jacobians of a stack of layers at one sample, and their products.
 
-With ``x(l+1) = f_l(x(l); a(l))`` for layers 0 to L - 1: ``M[l] = d f_l / d x(l)``, ``O[l] = d f_l / d a(l)``, and the Jacobian of the output
-in the parameters of layer l is ``M[L-1] M[L-2] ... M[l+1] O[l]``.
+With ``x(l+1) = f_l(x(l); a(l))`` for layers 0 to L - 1: ``M[l] = d f_l / d x(l)``, ``O[l] = d f_l / d a(l)``, and the Jacobian of the
+output in the parameters of layer l is ``M[L-1] M[L-2] ... M[l+1] O[l]``.
 """
 
 from __future__ import annotations

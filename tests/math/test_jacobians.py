@@ -6,6 +6,7 @@ or a Jacobian of the whole function element by element.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -282,7 +283,7 @@ def test_F1_structures_survive_products() -> None:
 
 def test_F2_a_chain_is_multiplied_in_the_cheapest_order() -> None:
     sizes = [30, 35, 15, 5, 10, 20, 25]  # the example of Cormen, Leiserson, Rivest, Stein: 15125 multiplications
-    chain = operators.Chain([operators.Dense(RNG.normal(size=shape)) for shape in zip(sizes[:-1], sizes[1:], strict=True)])
+    chain = operators.Chain([operators.Dense(RNG.normal(size=shape)) for shape in itertools.pairwise(sizes)])
     plan = chain.plan()
     assert plan.work == 2 * 15125
     assert plan.order("ABCDEF") == "(A (B C)) ((D E) F)"

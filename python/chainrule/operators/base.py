@@ -76,7 +76,8 @@ class Operator:
         return lazy(self, other) if product is None else product
 
     def __rmatmul__(self, other: ArrayLike) -> Array:
-        return self.T._applied(np.asarray(other).T, "matmul").T
+        product: Array = self.T._applied(np.asarray(other).T, "matmul").T
+        return product
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self.dense().astype(dtype or self.dtype, copy=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -16,15 +17,13 @@ from chainrule.operators.structures import Dense, Diagonal, Identity, LowRank
 from chainrule.recording import is_variable
 
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
+_FUNCTIONS = (
+    "add subtract multiply divide maximum minimum negate scale exp log sqrt power sin cos tan arcsin arccos arctan sinh cosh arcsinh "
+    "arccosh arctanh exp2 expm1 log2 log10 log1p cbrt square reciprocal absolute sinc pow arctan2 hypot logaddexp logaddexp2 fmod "
+    "remainder copysign fmax fmin where"
+)
 # Operations each element of whose result depends on one element of each operand.
-ELEMENTWISE = (
-    frozenset(_core.activation_names())
-    | frozenset(
-        "add subtract multiply divide maximum minimum negate scale exp log sqrt power sin cos tan arcsin arccos arctan sinh cosh arcsinh "
-        "arccosh arctanh exp2 expm1 log2 log10 log1p cbrt square reciprocal absolute sinc pow arctan2 hypot logaddexp logaddexp2 fmod "
-        "remainder copysign fmax fmin where".split()
-    )
-) - SOFTMAXES
+ELEMENTWISE = frozenset(_core.activation_names()) - SOFTMAXES | frozenset(_FUNCTIONS.split())
 
 
 def jacobian(f: Function, argnum: int = 0) -> Function:
@@ -73,13 +72,15 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
             if len(call.inputs) != 1 or isinstance(y, (tuple, list, dict)):
                 raise TypeError("operators.jacobian: expected one array as argument and one as result, got containers")
             if is_variable(args[call.positions[0]]):
-                raise TypeError("operators.jacobian: expected a plain array, got a variable: operators hold numbers without derivatives")
+                raise TypeError(
+                    "operators.jacobian: expected a plain array, got a variable: operators hold numbers without derivatives"
+                )
             recorder.inside = False
             (x,) = call.inputs
             if not is_variable(y):
                 return Dense(np.zeros((np.size(y), x.size), x.dtype))
             ends = [x, *_core.waists([x], y), *([] if y is x else [y])]
-            parts = [_part(recorder, a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+            parts = [_part(recorder, a, b) for a, b in itertools.pairwise(ends)]
             return functools.reduce(lambda product, part: part @ product, parts, Identity(x.size, x.dtype))
 
     return derivative
