@@ -118,7 +118,8 @@ def _part(recorder: Recorder, x: Any, y: Any) -> Operator:
 def _of_product(graph: _core.Graph, source: int, output: int) -> Operator | None:
     """Return the Jacobian of a product of two matrices in one of them: of A B in A ``I (x) B^T``, in B ``A (x) I``."""
     operands = graph.inputs_of(output)
-    transposed = graph.transposes(output)
+    attributes = graph.attributes(output)
+    transposed = [attributes.get(name, False) for name in ("transpose_a", "transpose_b")]
     side = operands.index(source)
     other = operands[1 - side]
     if other == source or transposed[side] or len(graph.shape(output)) != 2:
