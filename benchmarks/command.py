@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,11 +27,16 @@ def numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def parser(name: str, description: str, peers: Sequence[str], rounds: int, seconds: float) -> argparse.ArgumentParser:
-    """Return a parser with the options that all commands have; `peers` are its usual ones, of which the installed are taken."""
+def parser(
+    name: str, description: str, peers: Sequence[str], rounds: int, seconds: float, needs: Mapping[str, str] = NEEDS
+) -> argparse.ArgumentParser:
+    """Return a parser with the options that all commands have; `peers` are its usual ones, of which the installed are taken.
+
+    `needs` has the names that it takes, and what must be installed for each.
+    """
     made = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     made.add_argument("--quick", action="store_true", help="a small size, for a look in about a minute; to a file of its own")
-    made.add_argument("--peers", type=names(list(NEEDS)), default=[peer for peer in installed() if peer in peers])
+    made.add_argument("--peers", type=names(list(needs)), default=[peer for peer in installed(needs) if peer in peers])
     made.add_argument("--threads", type=numbers, default=[1, *([2] if cpus() > 1 else [])], help="numbers of threads: 1,2")
     made.add_argument("--rounds", type=int, default=rounds, help="how often each measurement is made, in alternation")
     made.add_argument("--seconds", type=float, default=seconds, help="of each measurement")

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ LOUD = " (NOT a quiet machine: these figures are no more than a look)"
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "jax": "jaxlib"}
 
 
-def describe(peers: Sequence[str], quick: bool = False) -> dict[str, Any]:
-    """Describe this machine, and measure its peaks where the native program is built."""
+def describe(peers: Sequence[str], quick: bool = False, needs: Mapping[str, str] = NEEDS) -> dict[str, Any]:
+    """Describe this machine, and measure its peaks where the native program is built; `needs` has the package of each peer."""
     import chainrule._core
 
     info = dict(chainrule.info())
-    packages = sorted({"numpy", *(DISTRIBUTIONS.get(NEEDS[peer], NEEDS[peer]) for peer in peers)})
+    packages = sorted({"numpy", *(DISTRIBUTIONS.get(needs[peer], needs[peer]) for peer in peers)})
     return {
         "cpu": str(info["cpu"]),
         "cpus": cpus(),

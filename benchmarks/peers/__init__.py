@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +32,6 @@ def make(name: str, workload: Workload, data: Data, threads: int, **options: Any
     return train
 
 
-def installed() -> list[str]:
+def installed(needs: Mapping[str, str] = NEEDS) -> list[str]:
     """Return the names of the peers that can be imported here, without importing them."""
-    return [name for name, package in NEEDS.items() if importlib.util.find_spec(package) is not None]
+    return [name for name, package in needs.items() if importlib.util.find_spec(package) is not None]

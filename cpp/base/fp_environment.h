@@ -13,8 +13,13 @@ namespace chainrule {
 class FpEnvironment {
  public:
 #if defined(__x86_64__)
-  FpEnvironment() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(0x1F80); }
-  ~FpEnvironment() { _mm_setcsr(static_cast<unsigned>(saved_)); }
+  // Writing the register waits for all that goes before, and it mostly holds what it should, the flags of exceptions aside.
+  FpEnvironment() noexcept : saved_(_mm_getcsr()) {
+    if ((saved_ & ~kFlags) != kState) _mm_setcsr(kState);
+  }
+  ~FpEnvironment() {
+    if (_mm_getcsr() != saved_) _mm_setcsr(static_cast<unsigned>(saved_));
+  }
 #elif defined(__aarch64__)
   FpEnvironment() noexcept {
     asm volatile("mrs %0, fpcr" : "=r"(saved_));
@@ -29,6 +34,10 @@ class FpEnvironment {
   FpEnvironment& operator=(const FpEnvironment&) = delete;
 
  private:
+#if defined(__x86_64__)
+  static constexpr unsigned kState = 0x1F80;
+  static constexpr unsigned kFlags = 0x3F;
+#endif
   [[maybe_unused]] std::uint64_t saved_ = 0;
 };
 

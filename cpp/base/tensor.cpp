@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 namespace chainrule {
@@ -43,7 +44,7 @@ std::size_t element_count(const Shape& shape) {
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : shape_(std::move(shape)), size_(element_count(shape_)), dtype_(dtype) {
-  storage_ = std::make_shared<Buffer<std::byte>>(checked_product(size_, size_of(dtype)));
+  storage_ = SharedBytes(checked_product(size_, size_of(dtype)));
 }
 
 Tensor Tensor::clone() const {

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "base/buffer.h"
+#include "base/shared_bytes.h"
+#include "base/small_vector.h"
 
 namespace chainrule {
 
 enum class DType : std::uint8_t { float32, float64, int64 };
 
-using Shape = std::vector<std::int64_t>;
+using Shape = SmallVector<std::int64_t, 4>;
 
 [[nodiscard]] std::size_t size_of(DType dtype) noexcept;
 [[nodiscard]] const char* name_of(DType dtype) noexcept;
@@ -39,12 +38,12 @@ class Tensor {
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
   [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] bool defined() const noexcept { return storage_ != nullptr; }
+  [[nodiscard]] bool defined() const noexcept { return storage_.data() != nullptr; }
   [[nodiscard]] Tensor clone() const;
   /// The same elements under another shape of the same size.
   [[nodiscard]] Tensor reshaped(Shape shape) const;
 
-  [[nodiscard]] void* raw() const noexcept { return defined() ? storage_->data() : nullptr; }
+  [[nodiscard]] void* raw() const noexcept { return storage_.data(); }
   /// The elements as T; TypeError where the tensor holds another type.
   template <class T>
   [[nodiscard]] T* data() const {
@@ -55,7 +54,7 @@ class Tensor {
  private:
   [[noreturn]] void throw_wrong_type(DType wanted) const;
 
-  std::shared_ptr<Buffer<std::byte>> storage_;
+  SharedBytes storage_;
   Shape shape_;
   std::size_t size_ = 0;
   DType dtype_ = DType::float32;

@@ -25,28 +25,32 @@ py::tuple tuple_of(const Shape& shape) {
   return result;
 }
 
-namespace {
-
-DType tensor_type(const py::array& array, const std::string& what) {
-  for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
-    if (array.dtype().equal(numpy_type(dtype))) return dtype;
-  }
-  throw TypeError(text(what, ": expected an array of float32, float64 or int64, got ", py::str(array.dtype()).cast<std::string>()));
+std::optional<DType> native_type(const py::array& array) {
+  const py::dtype dtype = array.dtype();
+  if (dtype.byteorder() != '=') return std::nullopt;
+  const int number = dtype.normalized_num();
+  if (number == py::dtype::num_of<float>()) return DType::float32;
+  if (number == py::dtype::num_of<double>()) return DType::float64;
+  if (number == py::dtype::num_of<std::int64_t>()) return DType::int64;
+  return std::nullopt;
 }
 
-}  // namespace
-
-Tensor tensor_from(const py::object& value, const std::string& what) {
+Tensor tensor_from(const py::object& value, const char* what) {
   const py::array given = py::array::ensure(value);
   if (!given) {
     PyErr_Clear();
     throw TypeError(text(what, ": expected an array, got ", py::str(py::type::of(value)).cast<std::string>()));
   }
-  const DType dtype = tensor_type(given, what);
-  const py::array dense = py::array::ensure(given, py::array::c_style);
+  const std::optional<DType> dtype = native_type(given);
+  if (!dtype) {
+    throw TypeError(
+        text(what, ": expected an array of float32, float64 or int64, got ", py::str(given.dtype()).cast<std::string>()));
+  }
+  const bool is_dense = (given.flags() & py::array::c_style) != 0;
+  const py::array dense = is_dense ? given : py::array::ensure(given, py::array::c_style);
   if (!dense) throw py::error_already_set();
-  Tensor tensor(dtype, Shape(dense.shape(), dense.shape() + dense.ndim()));
-  if (tensor.size() != 0) std::memcpy(tensor.raw(), dense.data(), tensor.size() * size_of(dtype));
+  Tensor tensor(*dtype, Shape(dense.shape(), dense.shape() + dense.ndim()));
+  if (tensor.size() != 0) std::memcpy(tensor.raw(), dense.data(), tensor.size() * size_of(*dtype));
   return tensor;
 }
 

@@ -1,29 +1,15 @@
-// An operation's attributes as Python gives them: one argument each, the same wherever operations are applied.
+// An operation's attributes as Python gives them: keywords, the same wherever operations are applied.
 #pragma once
 
-#include <optional>
-
 #include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
 
 #include "graph/operation.h"
 
 namespace chainrule::bind {
 
-/// Attributes of `operation`; no alpha is the operation's default.
-inline graph::Attributes attributes_of(const graph::Operation& operation, Shape axes, Shape shape, std::optional<double> alpha,
-                                       std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed) {
-  graph::Attributes attributes;
-  attributes.axes = std::move(axes);
-  attributes.shape = std::move(shape);
-  attributes.alpha = alpha.value_or(operation.default_alpha());
-  attributes.key = key;
-  attributes.transpose_a = transpose_a;
-  attributes.transpose_b = transpose_b;
-  attributes.keepdims = keepdims;
-  attributes.reversed = reversed;
-  return attributes;
-}
+/// Attributes of `operation` from keywords with the names of Attributes' fields; without alpha it has the operation's default.
+/// TypeError for other names and for values of other types. A keyword called `own` is the caller's.
+[[nodiscard]] graph::Attributes attributes_of(const graph::Operation& operation, const pybind11::kwargs& keywords, const char* own);
 
 /// Those that say something, by the arguments' names.
 inline pybind11::dict named_attributes(const graph::Attributes& attributes) {

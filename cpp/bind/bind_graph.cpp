@@ -33,14 +33,10 @@ std::string operation_of(const Graph& graph, NodeId id) {
   return std::binary_search(parameters.begin(), parameters.end(), id) ? "parameter" : "input";
 }
 
-NodeId apply(Graph& graph, const std::string& operation, std::vector<NodeId> inputs, Shape axes, Shape shape,
-             std::optional<double> alpha, std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed,
-             std::string name) {
+NodeId apply(Graph& graph, const std::string& operation, graph::Operands inputs, const py::kwargs& keywords) {
   const graph::Operation& found = graph::operation_named(operation);
-  return graph.apply(
-      found, std::move(inputs),
-      attributes_of(found, std::move(axes), std::move(shape), alpha, key, transpose_a, transpose_b, keepdims, reversed),
-      std::move(name));
+  std::string name = keywords.contains("name") ? keywords["name"].cast<std::string>() : std::string();
+  return graph.apply(found, std::move(inputs), attributes_of(found, keywords, "name"), std::move(name));
 }
 
 std::vector<py::array> evaluate(const Graph& graph, const std::vector<NodeId>& wanted, const std::map<NodeId, py::object>& feeds) {
@@ -176,10 +172,7 @@ void bind_graph(py::module_& module) {
       .def(
           "constant", [](Graph& graph, const py::object& value) { return graph.constant(tensor_from(value, "constant")); },
           py::arg("value"), "Add a fixed value, of the graph's type or int64.")
-      .def("apply", &apply, py::arg("operation"), py::arg("inputs"), py::kw_only(), py::arg("axes") = Shape(),
-           py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
-           py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("name") = "",
-           kApplyDoc)
+      .def("apply", &apply, py::arg("operation"), py::arg("inputs"), kApplyDoc)
       .def(
           "shape", [](const Graph& graph, NodeId node) { return tuple_of(graph.node(node).shape); }, py::arg("node"),
           "The shape of a node; -1 stands for rows.")

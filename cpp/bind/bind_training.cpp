@@ -184,7 +184,7 @@ py::array predict(Network& network, const py::array& x, double scale) {
 void set_parameters(Network& network, const std::map<std::string, py::array>& values) {
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, array] : values) {
-    tensors.emplace_back(name, tensor_from(array.attr("astype")(name_of(network.dtype())), name));
+    tensors.emplace_back(name, tensor_from(array.attr("astype")(name_of(network.dtype())), name.c_str()));
   }
   const py::gil_scoped_release release;
   network.set_parameters(tensors);

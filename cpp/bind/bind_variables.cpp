@@ -4,12 +4,16 @@
 
 #include "base/error.h"
 #include "base/fp_environment.h"
+#include "bind/arrays.h"
 #include "bind/attributes.h"
 #include "bind/bindings.h"
+#include "bind/numpy_calls.h"
+#include "bind/values.h"
 #include "bind/variable.h"
 #include "graph/differentiate.h"
 #include "graph/extract.h"
 #include "graph/jacobian_work.h"
+#include "graph/ops/dispatch.h"
 
 namespace chainrule::bind {
 namespace {
@@ -96,17 +100,31 @@ py::tuple jacobian_work(const Variables& inputs, const py::object& output) {
   return py::make_tuple(held(tape, {waist}).front(), forward, reverse);
 }
 
-py::object variable(const py::object& value, const std::string& dtype, const py::object& type) {
-  Tape& tape = tape_of(dtype_named(dtype));
-  tape.tidy();
+/// The value of a number or an array.
+Tensor value_from(const py::object& value, DType dtype) {
+  if (PyFloat_CheckExact(value.ptr())) return tensor_of(dtype, PyFloat_AS_DOUBLE(value.ptr()));
   const py::array array = py::array::ensure(value);
-  if (!array) {
-    PyErr_Clear();
-    throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
-  }
-  const NodeId id = tape.graph().variable(tensor_of(tape.graph().dtype(), array, "variable"));
+  if (array) return tensor_of(dtype, array, "variable");
+  PyErr_Clear();
+  throw TypeError(text("variable: expected a number or an array, got ", py::str(py::type::of(value)).cast<std::string>()));
+}
+
+py::object variable(const py::object& value, const std::optional<std::string>& dtype, const py::object& type) {
+  const bool single = !dtype && py::isinstance<py::array>(value) && native_type(value) == DType::float32;
+  Tape& tape = tape_of(dtype ? dtype_named(*dtype) : single ? DType::float32 : DType::float64);
+  tape.tidy();
+  const NodeId id = tape.graph().variable(value_from(value, tape.graph().dtype()));
   if (type.is_none()) return hold(tape, id);
   return hold(tape, id, reinterpret_cast<PyTypeObject*>(type.ptr()));
+}
+
+py::object variable_like(const py::object& other, const py::object& value) {
+  Tape& tape = tape_of_any(other, "variable_like");
+  const DType dtype = tape.graph().dtype();
+  if (!value.is_none()) return hold(tape, tape.graph().variable(value_from(value, dtype)));
+  Tensor ones(dtype, handle_of(other.ptr())->node().shape);
+  graph::for_floating(dtype, [&]<class T>() { std::fill_n(ones.data<T>(), ones.size(), T{1}); });
+  return hold(tape, tape.graph().variable(ones));
 }
 
 /// Indices stay integers; everything else gets the tape's type.
@@ -117,27 +135,30 @@ NodeId operand_node(Tape& tape, const py::handle operand, bool index) {
   throw TypeError(text("record: expected variables, numbers or arrays, got ", py::str(py::type::of(operand)).cast<std::string>()));
 }
 
-py::object record(const std::string& operation, const py::sequence& operands, Shape axes, Shape shape, std::optional<double> alpha,
-                  std::int64_t key, bool transpose_a, bool transpose_b, bool keepdims, bool reversed, int index) {
+py::object record(const std::string& operation, const py::sequence& operands, const py::kwargs& keywords) {
   Tape& tape = tape_among(operands, "record");
   tape.tidy();
   const Tape::Numbers numbers(tape);
   const graph::Operation& found = graph::operation_named(operation);
-  std::vector<NodeId> inputs;
+  const int index = keywords.contains("index") ? keywords["index"].cast<int>() : -1;
+  graph::Operands inputs;
   int number = 0;
   for (const py::handle operand : operands) inputs.push_back(operand_node(tape, operand, number++ == index));
-  return apply(tape, found, std::move(inputs),
-               attributes_of(found, std::move(axes), std::move(shape), alpha, key, transpose_a, transpose_b, keepdims, reversed));
+  return apply(tape, found, std::move(inputs), attributes_of(found, keywords, "index"));
 }
 
 }  // namespace
 
 void bind_variables(py::module_& module) {
   module.add_object("Variable", reinterpret_cast<PyObject*>(variable_type()));
-  module.def("set_variable_class", &set_variable_class, py::arg("type"), py::arg("subscript"),
-             "What new variables are instances of, and what variable[key] calls.");
-  module.def("variable", &variable, py::arg("value"), py::arg("dtype"), py::arg("type") = py::none(),
-             "A variable with a copy of the value, an instance of `type`.");
+  module.def("set_variable_class", &set_variable_class, py::arg("type"), "What new variables are instances of.");
+  module.def("set_numpy_rules", &set_numpy_rules, py::arg("call_ufunc"), py::arg("call_function"), py::arg("subscript"),
+             py::arg("operations"),
+             "What NumPy's ufuncs and functions and variable[key] call, but for those that are one operation: their names.");
+  module.def("variable", &variable, py::arg("value"), py::arg("dtype") = py::none(), py::arg("type") = py::none(),
+             "A variable with a copy of the value, an instance of `type`; without a dtype float32 for arrays of it, else float64.");
+  module.def("variable_like", &variable_like, py::arg("other"), py::arg("value") = py::none(),
+             "A variable of the type of another, with a copy of the value; without one, ones in the other's shape.");
   module.def("reverse", &reverse, py::arg("outputs"), py::arg("cotangents"), py::arg("wrt"),
              "Reverse mode: the derivative in each of wrt as a variable, or None where it is zero.");
   module.def("forward", &forward, py::arg("inputs"), py::arg("tangents"), py::arg("outputs"),
@@ -151,10 +172,9 @@ void bind_variables(py::module_& module) {
       "jacobian_work", &jacobian_work, py::arg("inputs"), py::arg("output"),
       "The narrowest variable between inputs and output that everything passes through, or None; the work of one tangent for "
       "all inputs, and of one backward phase, in FLOPs.");
-  module.def("record", &record, py::arg("operation"), py::arg("operands"), py::kw_only(), py::arg("axes") = Shape(),
-             py::arg("shape") = Shape(), py::arg("alpha") = py::none(), py::arg("key") = 0, py::arg("transpose_a") = false,
-             py::arg("transpose_b") = false, py::arg("keepdims") = false, py::arg("reversed") = false, py::arg("index") = -1,
-             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of indices.");
+  module.def("record", &record, py::arg("operation"), py::arg("operands"),
+             "Apply an operation of operation_names() to variables, numbers and arrays; operand number `index` is one of "
+             "indices. Keywords are the operation's attributes.");
 }
 
 }  // namespace chainrule::bind

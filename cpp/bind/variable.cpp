@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "bind/arrays.h"
+#include "bind/numpy_calls.h"
+#include "bind/recording.h"
+#include "bind/values.h"
 #include "graph/operation.h"
 #include "graph/ops/operations.h"
 
@@ -27,50 +30,7 @@ struct VariableObject {
 
 PyTypeObject* g_base = nullptr;   // _core.Variable
 PyTypeObject* g_class = nullptr;  // what new variables are instances of
-PyObject* g_subscript = nullptr;  // called for variable[key]
 thread_local bool t_tracing = false;
-
-/// Runs a slot's body; a native error becomes Python's.
-template <class Body>
-PyObject* guarded(const Body& body) noexcept {
-  try {
-    return body();
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (...) {
-    py::detail::try_translate_exceptions();
-  }
-  return nullptr;
-}
-
-Tape* tape_of_either(PyObject* a, PyObject* b) noexcept {
-  const Tape::Handle* handle = handle_of(a);
-  if (handle == nullptr) handle = handle_of(b);
-  return handle == nullptr ? nullptr : &handle->tape();
-}
-
-PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
-
-PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept {
-  return guarded([&]() -> PyObject* {
-    Tape* const tape = tape_of_either(a, b);
-    if (tape == nullptr) return not_implemented();
-    tape->tidy();
-    const Tape::Numbers numbers(*tape);
-    const NodeId left = node_of(*tape, a);
-    const NodeId right = left == kNone ? kNone : node_of(*tape, b);
-    if (right == kNone) return not_implemented();
-    return apply(*tape, operation, {left, right}).release().ptr();
-  });
-}
-
-PyObject* unary(const Operation& operation, PyObject* a) noexcept {
-  return guarded([&]() -> PyObject* {
-    const Tape::Handle& handle = *handle_of(a);
-    handle.tape().tidy();
-    return apply(handle.tape(), operation, {handle.id()}).release().ptr();
-  });
-}
 
 PyObject* add(PyObject* a, PyObject* b) { return binary(ops::add(), a, b); }
 PyObject* subtract(PyObject* a, PyObject* b) { return binary(ops::subtract(), a, b); }
@@ -95,17 +55,11 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   });
 }
 
-/// Whoever calls a function of NumPy's, by name, with what it was given.
-PyObject* numpy_call(const char* name, PyObject* a, PyObject* b = nullptr) {
+PyObject* floor_divide(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    const py::object function = py::module_::import("numpy").attr(name);
-    const py::handle left(a);
-    return (b == nullptr ? function(left) : function(left, py::handle(b))).release().ptr();
+    return py::module_::import("numpy").attr("floor_divide")(py::handle(a), py::handle(b)).release().ptr();
   });
 }
-
-PyObject* matmul(PyObject* a, PyObject* b) { return numpy_call("matmul", a, b); }
-PyObject* floor_divide(PyObject* a, PyObject* b) { return numpy_call("floor_divide", a, b); }
 
 /// The value of a variable, for `use`.
 py::object value_for(const Tape::Handle& handle, const char* use) {
@@ -125,30 +79,21 @@ py::object plain(PyObject* object, const char* use) {
 
 /// 1 where it holds and 0 elsewhere.
 PyObject* compare_recorded(PyObject* a, PyObject* b, int operation) {
-  return guarded([&]() -> PyObject* {
-    Tape& tape = *tape_of_either(a, b);
-    const Tape::Numbers numbers(tape);
-    const NodeId left = node_of(tape, a);
-    const NodeId right = left == kNone ? kNone : node_of(tape, b);
-    if (right == kNone) return not_implemented();
-    const auto exceeds = [&](NodeId greater, NodeId less, double tie) {
-      return apply(tape, ops::exceeds(), {greater, less}, {.alpha = tie}).release().ptr();
-    };
+  return with_both(a, b, [operation](Tape& tape, NodeId left, NodeId right) {
     switch (operation) {
       case Py_GT:
-        return exceeds(left, right, 0);
+        return apply(tape, ops::exceeds(), {left, right}, {.alpha = 0});
       case Py_GE:
-        return exceeds(left, right, 1);
+        return apply(tape, ops::exceeds(), {left, right}, {.alpha = 1});
       case Py_LT:
-        return exceeds(right, left, 0);
+        return apply(tape, ops::exceeds(), {right, left}, {.alpha = 0});
       case Py_LE:
-        return exceeds(right, left, 1);
+        return apply(tape, ops::exceeds(), {right, left}, {.alpha = 1});
       default:
         break;
     }
     const py::object equal = apply(tape, ops::equals(), {left, right});
-    if (operation == Py_EQ) return py::object(equal).release().ptr();
-    return PyNumber_Subtract(py::float_(1.0).ptr(), equal.ptr());
+    return operation == Py_EQ ? equal : py::float_(1.0) - equal;
   });
 }
 
@@ -184,11 +129,6 @@ Py_ssize_t length(PyObject* a) {
   if (!shape.empty()) return static_cast<Py_ssize_t>(shape.front());
   PyErr_SetString(PyExc_TypeError, "len() of a variable without dimensions");
   return -1;
-}
-
-PyObject* subscript(PyObject* a, PyObject* key) {
-  if (g_subscript == nullptr) return PyErr_Format(PyExc_TypeError, "_core.Variable: expected a subclass that indexes, got none");
-  return PyObject_CallFunctionObjArgs(g_subscript, a, key, nullptr);
 }
 
 void destroy(PyObject* object) {
@@ -231,6 +171,7 @@ PyTypeObject* make_type() {
       {Py_tp_new, slot(refuse_new)},
       {Py_tp_dealloc, slot(destroy)},
       {Py_tp_getset, g_properties},
+      {Py_tp_methods, numpy_methods()},
       {Py_tp_richcompare, slot(compare)},
       {Py_nb_add, slot(add)},
       {Py_nb_subtract, slot(subtract)},
@@ -259,15 +200,6 @@ PyTypeObject* make_type() {
 
 void set_tracing(bool tracing) noexcept { t_tracing = tracing; }
 bool is_tracing() noexcept { return t_tracing; }
-
-Tensor tensor_of(DType dtype, const py::array& array, const char* what) {
-  const char kind = array.dtype().kind();
-  if (kind != 'b' && kind != 'i' && kind != 'u' && kind != 'f') {
-    throw TypeError(text(what, ": expected real numbers, got an array of ", py::str(array.dtype()).cast<std::string>()));
-  }
-  const py::dtype wanted = numpy_type(dtype);
-  return tensor_from(array.dtype().equal(wanted) ? py::object(array) : array.attr("astype")(wanted), what);
-}
 
 Tape& tape_of(DType dtype) {
   // Never destroyed: variables may outlive whatever the interpreter takes down.
@@ -309,13 +241,7 @@ NodeId node_of(Tape& tape, PyObject* operand) {
   if (PyFloat_Check(operand) || PyLong_Check(operand)) {
     const double number = PyFloat_AsDouble(operand);
     if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    Tensor value(dtype, {});
-    if (dtype == DType::float32) {
-      *value.data<float>() = static_cast<float>(number);
-    } else {
-      *value.data<double>() = number;
-    }
-    return tape.graph().constant(std::move(value));
+    return tape.graph().constant(tensor_of(dtype, number));
   }
   const py::array array = py::array::ensure(py::reinterpret_borrow<py::object>(operand));
   if (!array) {
@@ -331,23 +257,29 @@ PyTypeObject* variable_type() {
   return g_base;
 }
 
-void set_variable_class(const py::type& type, const py::function& subscript) {
+void set_variable_class(const py::type& type) {
   auto* const given = reinterpret_cast<PyTypeObject*>(type.ptr());
   if (!PyType_IsSubtype(given, g_base)) {
     throw TypeError(text("set_variable_class: expected a subclass of _core.Variable, got ", given->tp_name));
   }
   g_class = reinterpret_cast<PyTypeObject*>(py::object(type).release().ptr());
-  g_subscript = py::object(subscript).release().ptr();
 }
 
-py::object apply(Tape& tape, const graph::Operation& operation, std::vector<NodeId> inputs, graph::Attributes attributes) {
+PyObject* binary(const Operation& operation, PyObject* a, PyObject* b) noexcept {
+  return with_both(a, b, [&](Tape& tape, NodeId left, NodeId right) { return apply(tape, operation, {left, right}); });
+}
+
+PyObject* unary(const Operation& operation, PyObject* a) noexcept {
+  return guarded([&]() -> PyObject* {
+    const Tape::Handle& handle = *handle_of(a);
+    handle.tape().tidy();
+    return apply(handle.tape(), operation, {handle.id()}).release().ptr();
+  });
+}
+
+py::object apply(Tape& tape, const graph::Operation& operation, graph::Operands inputs, const graph::Attributes& attributes) {
   const FpEnvironment environment;
-  return hold(tape, tape.graph().apply(operation, std::move(inputs), std::move(attributes)));
-}
-
-py::object value_of(const Tensor& value) {
-  const py::array array = array_from(value);
-  return array.ndim() == 0 ? array[py::tuple()] : py::object(array);
+  return hold(tape, tape.graph().apply(operation, std::move(inputs), attributes));
 }
 
 }  // namespace chainrule::bind

@@ -2,7 +2,7 @@
 // arrays is worth nothing if each operator first looks for its overload.
 #pragma once
 
-#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
 
 #include "graph/operation.h"
 #include "graph/tape.h"
@@ -21,19 +21,15 @@ namespace chainrule::bind {
 /// for objects that are neither; TypeError for a Variable of another type and for complex numbers.
 [[nodiscard]] graph::NodeId node_of(graph::Tape& tape, PyObject* operand);
 /// The result of an operation as a new Variable.
-[[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, std::vector<graph::NodeId> inputs,
-                                     graph::Attributes attributes = {});
-/// An array of real numbers, cast to a type; TypeError for other arrays.
-[[nodiscard]] Tensor tensor_of(DType dtype, const pybind11::array& array, const char* what);
+[[nodiscard]] pybind11::object apply(graph::Tape& tape, const graph::Operation& operation, graph::Operands inputs,
+                                     const graph::Attributes& attributes = {});
 /// _core.Variable itself.
 [[nodiscard]] PyTypeObject* variable_type();
-/// The class of new variables, a subclass of _core.Variable, and what variable[key] calls.
-void set_variable_class(const pybind11::type& type, const pybind11::function& subscript);
+/// The class of new variables, a subclass of _core.Variable.
+void set_variable_class(const pybind11::type& type);
 /// While a function is recorded that will run on other values too, in this thread: comparisons are recorded, as 1 and 0, and a
 /// value or the truth of one cannot be had, since the function's course would be fixed by it.
 void set_tracing(bool tracing) noexcept;
 [[nodiscard]] bool is_tracing() noexcept;
-/// The value of a node: a NumPy scalar for shape (), else a new array.
-[[nodiscard]] pybind11::object value_of(const Tensor& value);
 
 }  // namespace chainrule::bind

@@ -29,7 +29,7 @@ Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<con
     for (const NodeId id : between(tape, inputs, outputs)) {
       if (number.contains(id)) continue;
       const Node& node = tape.node(id);
-      std::vector<NodeId> operands;
+      Operands operands;
       for (const NodeId input : node.inputs) operands.push_back(number_of(input));
       number.emplace(id, graph.apply(*node.operation, std::move(operands), node.attributes, node.name));
     }

@@ -1,6 +1,7 @@
 #include "graph/graph.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/error.h"
@@ -26,12 +27,16 @@ void check_rows_lead(std::string_view operation, const Shape& shape) {
   }
 }
 
-Node node_of(Tensor value) {
-  Node node;
-  node.shape = value.shape();
-  node.dtype = value.dtype();
+/// A node that is no operation, with all that another may have left behind overwritten.
+void fill(Node& node, Shape shape, DType dtype, std::string name, Tensor value, bool constant) {
+  node.operation = nullptr;
+  node.inputs.clear();
+  node.attributes = {};
+  node.shape = std::move(shape);
+  node.dtype = dtype;
+  node.name = std::move(name);
   node.value = std::move(value);
-  return node;
+  node.constant = constant;
 }
 
 }  // namespace
@@ -44,18 +49,26 @@ std::string shape_text(const Shape& shape) {
   return out + (shape.size() == 1 ? ",)" : ")");
 }
 
+void Nodes::shrink(std::size_t size) {
+  for (std::size_t i = size; i < size_; ++i) (*this)[i].value = Tensor();
+  size_ = size;
+  // As many again, and a few: what a tape records until it looks the next time.
+  constexpr std::size_t kFewBlocks = 40;
+  blocks_.resize(std::min(blocks_.size(), 2 * (size / kBlock) + kFewBlocks));
+}
+
 Graph::Graph(DType dtype, Evaluate when) : dtype_(dtype), when_(when) {
   if (dtype == DType::int64) throw TypeError("graph: expected float32 or float64, got int64");
 }
 
-const Node& Graph::node(NodeId id) const {
-  if (id < 0 || id >= size()) throw std::out_of_range(text("graph: expected a node from 0 below ", size(), ", got ", id));
-  return nodes_[static_cast<std::size_t>(id)];
+void Graph::throw_no_node(NodeId id) const {
+  throw std::out_of_range(text("graph: expected a node from 0 below ", size(), ", got ", id));
 }
 
-NodeId Graph::add(Node node) {
+NodeId Graph::added() {
+  const Node& node = nodes_.next();
   if (node.value.defined()) new_bytes_ += node.value.size() * size_of(node.dtype);
-  nodes_.push_back(std::move(node));
+  nodes_.take_next();
   return size() - 1;
 }
 
@@ -70,65 +83,67 @@ NodeId Graph::input(std::string name, Shape shape, DType dtype) {
   }
   check_shape("input " + name, shape, true);
   take_name(name);
-  Node node;
-  node.shape = std::move(shape);
-  node.dtype = dtype;
-  node.name = std::move(name);
-  inputs_.push_back(add(std::move(node)));
+  fill(nodes_.next(), std::move(shape), dtype, std::move(name), {}, false);
+  inputs_.push_back(added());
   return inputs_.back();
 }
 
 NodeId Graph::parameter(std::string name, Shape shape) {
   check_shape("parameter " + name, shape, false);
   take_name(name);
-  Node node;
-  node.shape = std::move(shape);
-  node.dtype = dtype_;
-  node.name = std::move(name);
-  parameters_.push_back(add(std::move(node)));
+  fill(nodes_.next(), std::move(shape), dtype_, std::move(name), {}, false);
+  parameters_.push_back(added());
   return parameters_.back();
 }
 
-NodeId Graph::constant(Tensor value) {
+NodeId Graph::constant(const Tensor& value) {
   if (!value.defined()) throw std::invalid_argument("constant: expected a value, got none");
   if (value.dtype() != dtype_ && value.dtype() != DType::int64) {
     throw TypeError(text("constant: expected ", name_of(dtype_), " or int64, got ", name_of(value.dtype())));
   }
-  Node node = node_of(std::move(value));
-  node.constant = true;
-  return add(std::move(node));
+  fill(nodes_.next(), value.shape(), value.dtype(), {}, value, true);
+  return added();
 }
 
-NodeId Graph::variable(Tensor value) {
+NodeId Graph::variable(const Tensor& value) {
   if (value.dtype() != dtype_) throw TypeError(text("variable: expected ", name_of(dtype_), ", got ", name_of(value.dtype())));
-  return add(node_of(std::move(value)));
+  fill(nodes_.next(), value.shape(), value.dtype(), {}, value, false);
+  return added();
 }
 
-Tensor Graph::value_of(const Node& node) const {
-  std::vector<Tensor> values;
-  values.reserve(node.inputs.size());
-  for (const NodeId id : node.inputs) values.push_back(nodes_[static_cast<std::size_t>(id)].value);
-  return node.operation->forward(values, node.attributes, node.shape);
-}
-
-NodeId Graph::apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes, std::string name) {
+NodeId Graph::apply(const Operation& operation, Operands inputs, const Attributes& attributes, std::string name) {
   if (operation.arity() != kAnyNumber && inputs.size() != static_cast<std::size_t>(operation.arity())) {
     throw std::invalid_argument(text(operation.name(), ": expected ", operation.arity(), " inputs, got ", inputs.size()));
   }
-  std::vector<ValueType> types;
-  types.reserve(inputs.size());
-  for (const NodeId id : inputs) types.push_back({node(id).shape, node(id).dtype});
-  ValueType type = operation.infer(types, attributes);
-  check_rows_lead(operation.name(), type.shape);
-  Node added;
-  added.operation = &operation;
-  added.inputs = std::move(inputs);
-  added.attributes = std::move(attributes);
-  added.shape = std::move(type.shape);
-  added.dtype = type.dtype;
-  added.name = std::move(name);
-  if (when_ == Evaluate::at_once) added.value = value_of(added);
-  return add(std::move(added));
+  const std::size_t count = inputs.size();
+  Node& node = nodes_.next();
+  node.operation = &operation;
+  node.inputs = std::move(inputs);
+  node.attributes = attributes;
+  node.name = std::move(name);
+  node.constant = false;
+  // Nearly all operations take one or two, on which nothing is allocated.
+  std::array<ValueType, 2> types;
+  std::array<Tensor, 2> values;
+  if (count <= types.size()) return evaluated(node, {types.data(), count}, {values.data(), count});
+  std::vector<ValueType> many_types(count);
+  std::vector<Tensor> many_values(count);
+  return evaluated(node, many_types, many_values);
+}
+
+/// Counts a node that has operation, inputs and attributes; `types` and `values` are room for those of the inputs.
+NodeId Graph::evaluated(Node& next, std::span<ValueType> types, std::span<Tensor> values) {
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const Node& input = node(next.inputs[i]);
+    types[i] = {input.shape, input.dtype};
+    if (when_ == Evaluate::at_once) values[i] = input.value;
+  }
+  ValueType type = next.operation->infer(types, next.attributes);
+  check_rows_lead(next.operation->name(), type.shape);
+  next.shape = std::move(type.shape);
+  next.dtype = type.dtype;
+  next.value = when_ == Evaluate::at_once ? next.operation->forward(values, next.attributes, next.shape) : Tensor();
+  return added();
 }
 
 void Graph::forget_but(std::span<NodeId* const> roots) {
@@ -138,14 +153,15 @@ void Graph::forget_but(std::span<NodeId* const> roots) {
     if (number[i] == kNone) continue;
     for (const NodeId input : nodes_[i].inputs) number[static_cast<std::size_t>(input)] = 0;
   }
-  std::deque<Node> kept;
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (number[i] == kNone) continue;
-    number[i] = static_cast<NodeId>(kept.size());
+    number[i] = static_cast<NodeId>(kept);
     for (NodeId& input : nodes_[i].inputs) input = number[static_cast<std::size_t>(input)];
-    kept.push_back(std::move(nodes_[i]));
+    if (kept != i) nodes_[kept] = std::move(nodes_[i]);
+    ++kept;
   }
-  nodes_ = std::move(kept);
+  nodes_.shrink(kept);
   for (NodeId* root : roots) *root = number[static_cast<std::size_t>(*root)];
   new_bytes_ = 0;
 }
@@ -190,7 +206,7 @@ std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std
   std::vector<NodeId> nodes;
   for (NodeId id = first; id <= last; ++id) {
     if (!mark(id).needed) continue;
-    const std::vector<NodeId>& inputs = graph.node(id).inputs;
+    const Operands& inputs = graph.node(id).inputs;
     mark(id).depends = mark(id).depends || wrt.empty() || std::any_of(inputs.begin(), inputs.end(), depends);
     if (mark(id).depends) nodes.push_back(id);
   }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -17,10 +16,12 @@
 namespace chainrule::graph {
 
 using NodeId = std::int32_t;
+using Operands = SmallVector<NodeId, 4>;
 inline constexpr NodeId kNone = -1;  // no node; as a derivative: exactly zero
 inline constexpr std::int64_t kRows = -1;
 
 class Operation;
+struct ValueType;
 
 /// "(rows, 64)": as to_string, with kRows spelt out.
 [[nodiscard]] std::string shape_text(const Shape& shape);
@@ -39,13 +40,36 @@ struct Attributes {
 
 struct Node {
   const Operation* operation = nullptr;  // null for inputs, parameters and constants
-  std::vector<NodeId> inputs;
+  Operands inputs;
   Attributes attributes;
   Shape shape;
   DType dtype = DType::float32;
   std::string name;  // inputs and parameters have one; layers name what they add
   Tensor value;      // constants, and all nodes of a graph that evaluates at once
   bool constant = false;
+};
+
+/// Nodes in blocks, which keep their places while others come, and their memory when they go: recording takes up what forgetting
+/// has given back.
+class Nodes {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Node& operator[](std::size_t i) noexcept { return blocks_[i / kBlock][i % kBlock]; }
+  [[nodiscard]] const Node& operator[](std::size_t i) const noexcept { return blocks_[i / kBlock][i % kBlock]; }
+  /// The node after the last, to be filled in; all its fields may hold what they like.
+  [[nodiscard]] Node& next() {
+    if (size_ == blocks_.size() * kBlock) blocks_.emplace_back(kBlock);
+    return (*this)[size_];
+  }
+  /// Makes it the last.
+  void take_next() noexcept { ++size_; }
+  /// Leaves the first `size`.
+  void shrink(std::size_t size);
+
+ private:
+  static constexpr std::size_t kBlock = 64;
+  std::vector<std::vector<Node>> blocks_;  // each of kBlock nodes
+  std::size_t size_ = 0;
 };
 
 enum class Evaluate : std::uint8_t { later, at_once };
@@ -59,7 +83,10 @@ class Graph {
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
   [[nodiscard]] NodeId size() const noexcept { return static_cast<NodeId>(nodes_.size()); }
   /// std::out_of_range for a node that does not exist. The reference stays valid while nodes are added.
-  [[nodiscard]] const Node& node(NodeId id) const;
+  [[nodiscard]] const Node& node(NodeId id) const {
+    if (id < 0 || id >= size()) throw_no_node(id);
+    return nodes_[static_cast<std::size_t>(id)];
+  }
   [[nodiscard]] const std::vector<NodeId>& inputs() const noexcept { return inputs_; }
   [[nodiscard]] const std::vector<NodeId>& parameters() const noexcept { return parameters_; }
   /// The bytes of values that nodes have got since the graph was made or last forgot some.
@@ -71,18 +98,20 @@ class Graph {
   NodeId input(std::string name, Shape shape, DType dtype);
   /// A value that training changes; names are unique.
   NodeId parameter(std::string name, Shape shape);
-  NodeId constant(Tensor value);
+  NodeId constant(const Tensor& value);
   /// A value to differentiate in, for graphs that evaluate at once.
-  NodeId variable(Tensor value);
+  NodeId variable(const Tensor& value);
   /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
-  NodeId apply(const Operation& operation, std::vector<NodeId> inputs, Attributes attributes = {}, std::string name = {});
+  NodeId apply(const Operation& operation, Operands inputs, const Attributes& attributes = {}, std::string name = {});
 
  private:
-  NodeId add(Node node);
-  [[nodiscard]] Tensor value_of(const Node& node) const;
+  /// Counts the node that has been filled in after the last.
+  NodeId added();
+  [[noreturn]] void throw_no_node(NodeId id) const;
+  NodeId evaluated(Node& next, std::span<ValueType> types, std::span<Tensor> values);
   void take_name(const std::string& name);
 
-  std::deque<Node> nodes_;
+  Nodes nodes_;
   std::unordered_set<std::string> names_;
   std::vector<NodeId> inputs_;
   std::vector<NodeId> parameters_;

@@ -11,7 +11,7 @@ namespace chainrule::graph {
 
 struct ValueType {
   Shape shape;
-  DType dtype;
+  DType dtype = DType::float32;
 };
 
 /// Dense arrays of n elements of a floating-point type, 64-byte aligned.

@@ -339,7 +339,7 @@ class Lowering {
     for (const NodeId other : needed_) {
       if (other == id || absorbed_[index(other)]) continue;
       if (name(other) != loss && forward_name(name(other)) != loss) continue;
-      const std::vector<NodeId>& inputs = node(other).inputs;
+      const graph::Operands& inputs = node(other).inputs;
       if (inputs[inputs.size() - 2] != prediction || inputs.back() != target) continue;
       absorbed_[index(other)] = true;
       if (name(other) != loss) gradient = other;

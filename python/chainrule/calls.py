@@ -31,13 +31,16 @@ def is_recording() -> bool:
 class Recorder:
     """Turns arguments into fresh variables and, at the end, results into plain arrays where nobody outside records."""
 
+    __slots__ = ("inside", "name")
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.inside = False
 
     def __enter__(self) -> Recorder:
-        self.inside = is_recording()
-        _depth.value += 1
+        depth = _depth.value
+        self.inside = depth > 0
+        _depth.value = depth + 1
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -49,10 +52,11 @@ class Recorder:
             self.inside = True
             alias: Variable = identity(x)
             return alias
-        array = np.asarray(x)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{self.name}: expected real numbers, got {array.dtype} in an argument to differentiate in")
-        made: Variable = _core.variable(array, "float32" if array.dtype == np.float32 else "float64")
+        if not isinstance(x, float):
+            x = np.asarray(x)
+            if x.dtype.kind not in "fiub":
+                raise TypeError(f"{self.name}: expected real numbers, got {x.dtype} in an argument to differentiate in")
+        made: Variable = _core.variable(x)
         return made
 
     def seed(self, value: Any, like: Any) -> Any:
@@ -60,19 +64,23 @@ class Recorder:
         if is_variable(value):
             self.inside = True
             return value
-        return _core.variable(np.asarray(value), like.dtype.name)
+        return _core.variable_like(like, value)
 
     def out(self, x: Any) -> Any:
         """Return a result for the caller."""
-        return x.value if is_variable(x) and not self.inside else x
+        return x if self.inside or not is_variable(x) else x.value
 
     def derivative(self, x: Any, like: Any) -> Any:
         """Return a derivative for the caller; None is zero in the shape of another variable."""
-        return np.zeros(like.shape, like.dtype)[()] if x is None else self.out(x)
+        if x is None:
+            return np.zeros(like.shape, like.dtype)[()]
+        return x if self.inside else x.value
 
 
 def positions_of(argnums: Argnums, count: int, name: str) -> tuple[tuple[int, ...], bool]:
     """Return the arguments meant, and whether it is just one."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return (argnums,), True
     single = isinstance(argnums, (int, np.integer))
     given = (argnums,) if single else tuple(argnums)  # type: ignore[arg-type]
     positions = []
@@ -88,15 +96,19 @@ class Call:
 
     def __init__(self, recorder: Recorder, f: Function, args: tuple[Any, ...], keywords: dict[str, Any], argnums: Argnums) -> None:
         self.positions, self.single = positions_of(argnums, len(args), recorder.name)
-        self.trees = [trees.mapped(recorder.fresh, args[i]) for i in self.positions]
-        self.inputs = [leaf for tree in self.trees for leaf in trees.leaves(tree)]
         changed = list(args)
-        for position, tree in zip(self.positions, self.trees, strict=True):
-            changed[position] = tree
+        self.trees: list[Any] = []
+        self.inputs: list[Variable] = []
+        for position in self.positions:
+            tree = changed[position] = trees.mapped(recorder.fresh, args[position])
+            self.trees.append(tree)
+            self.inputs += trees.leaves(tree)
         self.result = f(*changed, **keywords)
 
     def like_arguments(self, derivatives: list[Any]) -> Any:
         """Return derivatives, one for each input, in the arguments' containers."""
+        if self.single and is_variable(self.trees[0]):
+            return derivatives[0]
         rest = iter(derivatives)
         parts = tuple(trees.mapped(lambda _: next(rest), tree) for tree in self.trees)
         return parts[0] if self.single else parts

@@ -22,10 +22,27 @@ __all__ = ["elementwise_grad", "grad", "hessian", "hvp", "jacobian", "jvp", "val
 
 
 def _scalar(name: str, y: Any) -> None:
+    if is_variable(y) and not y.shape:
+        return
     if isinstance(y, (tuple, list, dict)):
         raise TypeError(f"{name}: expected a function with one number as its result, got a {type(y).__name__}")
     if math.prod(shape_of(y)) != 1:
         raise TypeError(f"{name}: expected a function with one number as its result, got shape {shape_of(y)}")
+
+
+def _reversed(
+    f: Function, argnums: Argnums, has_aux: bool, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, Any, Any]:
+    """Return value, gradient and the second part of the result."""
+    with Recorder("grad") as recorder:
+        call = Call(recorder, f, args, keywords, argnums)
+        y, aux = call.result if has_aux else (call.result, None)
+        _scalar("grad", y)
+        derivatives: list[Any] = [None] * len(call.inputs)
+        if is_variable(y):
+            derivatives = _core.reverse([y], [_core.variable_like(y)], call.inputs)
+        gradient = [recorder.derivative(d, x) for d, x in zip(derivatives, call.inputs, strict=True)]
+        return recorder.out(y), call.like_arguments(gradient), trees.mapped(recorder.out, aux) if has_aux else None
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -62,17 +79,8 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @functools.wraps(f)
     def both(*args: Any, **keywords: Any) -> Any:
-        with Recorder("grad") as recorder:
-            call = Call(recorder, f, args, keywords, argnums)
-            y, aux = call.result if has_aux else (call.result, None)
-            _scalar("grad", y)
-            derivatives: list[Any] = [None] * len(call.inputs)
-            if is_variable(y):
-                derivatives = _core.reverse([y], [recorder.seed(np.ones(y.shape), y)], call.inputs)
-            gradient = [recorder.derivative(d, x) for d, x in zip(derivatives, call.inputs, strict=True)]
-            value = recorder.out(y)
-            aux = trees.mapped(recorder.out, aux)
-            return ((value, aux) if has_aux else value), call.like_arguments(gradient)
+        value, gradient, aux = _reversed(f, argnums, has_aux, args, keywords)
+        return ((value, aux) if has_aux else value), gradient
 
     return both
 
@@ -109,12 +117,11 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     >>> float(of_x), float(of_y)
     (8.0, -2.0)
     """
-    both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
     def gradient(*args: Any, **keywords: Any) -> Any:
-        value, derivative = both(*args, **keywords)
-        return (derivative, value[1]) if has_aux else derivative
+        _, derivative, aux = _reversed(f, argnums, has_aux, args, keywords)
+        return (derivative, aux) if has_aux else derivative
 
     return gradient
 

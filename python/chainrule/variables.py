@@ -85,12 +85,6 @@ class Variable(_core.Variable):
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise TypeError("variable: expected x.value for a plain array, got a conversion that would lose the derivatives")
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return recording.call_ufunc(ufunc, method, inputs, keywords)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return recording.call_function(function, args, keywords)
-
     def item(self) -> float:
         """Return the value of a variable of one element as a Python number."""
         return float(np.asarray(self.value).item())
@@ -270,4 +264,5 @@ def variable(value: ArrayLike | Variable, name: str | None = None, dtype: DTypeL
     return made
 
 
-_core.set_variable_class(Variable, recording.subscript)
+_core.set_variable_class(Variable)
+_core.set_numpy_rules(recording.call_ufunc, recording.call_function, recording.subscript, recording.OPERATIONS)

@@ -1,9 +1,11 @@
 // base: random numbers, buffers, teams, thread limits.
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 #include "base/buffer.h"
@@ -11,6 +13,8 @@
 #include "base/error.h"
 #include "base/fp_environment.h"
 #include "base/philox.h"
+#include "base/shared_bytes.h"
+#include "base/small_vector.h"
 #include "base/team.h"
 #include "base/tensor.h"
 #include "base/threads.h"
@@ -40,6 +44,61 @@ void test_buffers() {
   CHECK_THROWS(Tensor(DType::float32, {1LL << 32, 1LL << 32}), std::bad_alloc);
   CHECK_THROWS(Tensor(DType::float32, {-1}), std::invalid_argument);
   CHECK_THROWS(Tensor(DType::float32, {2}).data<double>(), TypeError);
+}
+
+void test_small_vectors() {
+  using Vector = SmallVector<std::int64_t, 4>;
+  const Vector few = {1, 2, 3};
+  Vector many = few;
+  for (std::int64_t i = 4; i <= 9; ++i) many.push_back(i);
+  CHECK((few == Vector{1, 2, 3}));
+  CHECK((many == Vector{1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  Vector copy = many;
+  copy.front() = 7;
+  CHECK(many.front() == 1 && copy.back() == 9);
+  copy = few;  // from the heap to what fits in place
+  CHECK(copy == few);
+  const Vector& itself = copy;
+  copy = itself;
+  CHECK(copy == few);
+  Vector moved = std::move(many);
+  CHECK(moved.size() == 9 && moved[8] == 9);
+  many = {5};  // what was moved from can be used again
+  CHECK(many.size() == 1 && many[0] == 5);
+  moved = std::move(many);
+  CHECK((moved == Vector{5}));
+  moved.append(few.begin(), few.end());
+  moved.append(few.begin() + 1, few.end());
+  CHECK((moved == Vector{5, 1, 2, 3, 2, 3}));
+  moved.resize(7, -1);
+  CHECK(moved.back() == -1 && moved.size() == 7);
+  moved.resize(2);
+  CHECK((moved == Vector{5, 1}));
+  moved.clear();
+  CHECK(moved.empty() && moved == Vector());
+  CHECK((Vector(3, 8) == Vector{8, 8, 8}));
+}
+
+/// Whatever was written to memory that comes back: it is zero.
+void test_shared_bytes() {
+  for (const std::size_t bytes : {0U, 8U, 48U, 49U, 1008U, 1009U, 5000U}) {
+    for (int again = 0; again < 3; ++again) {
+      SharedBytes first(bytes);
+      CHECK(first.data() != nullptr && reinterpret_cast<std::uintptr_t>(first.data()) % 16 == 0);
+      CHECK(std::all_of(first.data(), first.data() + bytes, [](std::byte byte) { return byte == std::byte{0}; }));
+      const SharedBytes second = first;
+      CHECK(second.data() == first.data());
+      std::fill_n(first.data(), bytes, std::byte{7});
+      first = SharedBytes();
+      CHECK(first.data() == nullptr);
+      CHECK(std::all_of(second.data(), second.data() + bytes, [](std::byte byte) { return byte == std::byte{7}; }));
+    }
+  }
+  std::vector<SharedBytes> elsewhere(10000, SharedBytes(8));
+  for (SharedBytes& bytes : elsewhere) bytes = SharedBytes(8);
+  std::thread([&elsewhere] { elsewhere.clear(); }).join();  // more than a thread keeps, freed in another
+  CHECK(elsewhere.empty());
+  CHECK_THROWS(SharedBytes(static_cast<std::size_t>(-1) / 2), std::bad_alloc);
 }
 
 void test_shares() {
@@ -164,6 +223,8 @@ void test_limits() {
 int main() {
   test_philox();
   test_buffers();
+  test_small_vectors();
+  test_shared_bytes();
   test_shares();
   test_teams();
 #if defined(__x86_64__)

@@ -208,6 +208,36 @@ void types_are_the_graphs() {
   CHECK(graph.size() == 1);
 }
 
+/// What an operation that was refused has left behind does not show in the node that takes its place.
+void refused_operations_leave_nothing() {
+  Graph graph(DType::float64, Evaluate::at_once);
+  const NodeId x = graph.variable(random_tensor<double>({3}, 1));
+  CHECK_THROWS(graph.apply(ops::reshape(), {x}, {.axes = {1}, .shape = {4}}, "refused"), std::invalid_argument);
+  CHECK(graph.size() == 1);
+  const Node& node = graph.node(graph.constant(random_tensor<double>({2}, 2)));
+  CHECK(node.operation == nullptr && node.inputs.empty() && node.constant);
+  CHECK(node.attributes.axes.empty() && node.attributes.shape.empty() && node.name.empty());
+}
+
+/// Nodes keep their values and operands while others are forgotten and their places taken again, through several blocks.
+void what_is_kept_survives_forgetting() {
+  Graph graph(DType::float64, Evaluate::at_once);
+  NodeId x = graph.variable(random_tensor<double>({3}, 1));
+  NodeId y = graph.apply(ops::exp(), {x});
+  const double expected = graph.node(y).value.data<double>()[1];
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 500; ++i) static_cast<void>(graph.apply(ops::add(), {x, y}));
+    const NodeId late = graph.apply(ops::add(), {x, y});
+    NodeId kept = late;
+    const std::array<NodeId*, 3> roots = {&x, &y, &kept};
+    graph.forget_but(roots);
+    CHECK(graph.size() == 3);
+    CHECK((graph.node(kept).inputs == Operands{x, y}));
+    CHECK(graph.node(y).value.data<double>()[1] == expected);
+    CHECK(graph.node(kept).value.data<double>()[1] == graph.node(x).value.data<double>()[1] + expected);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -222,5 +252,7 @@ int main() {
   the_callers_floating_point_state_stays();
   flops_count_an_fma_as_two();
   types_are_the_graphs();
+  refused_operations_leave_nothing();
+  what_is_kept_survives_forgetting();
   return test::finish();
 }

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import (  # noqa: E402
+    derivatives,
     elementary,
     growth_model,
     growth_report,
@@ -332,6 +333,25 @@ def test_a_run_of_a_tiny_workload(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "| xor: 2-8-1 tanh mse sgd, batch 4 | 1 |" in text
     assert text.strip() in capsys.readouterr().out
     assert (tmp_path / "run-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_of_derivatives(tmp_path: Path) -> None:
+    output = tmp_path / "derivatives.json"
+    assert derivatives.main(["--peers", "chainrule", "--quick", "--seconds", "0.01", "--output", str(output)]) == 0
+    points = json.loads(output.read_text())["points"]
+    assert [point["key"]["case"] for point in points] == [case.name for case in derivatives.cases()]
+    assert all(sample[what] > 0 for point in points for sample in point["samples"] for what in ("record", "derivative"))
+
+
+def test_the_report_of_derivatives_compares_with_the_fastest_that_records(tmp_path: Path) -> None:
+    store = Store(tmp_path / "made-up.json", MACHINE)
+    for peer, time in [("chainrule", 2e-6), ("autograd", 40e-6), ("torch", 8e-6), ("jax_jit", 1e-6)]:
+        store.add(derivatives.key_of("f", peer), {"record": time, "derivative": 2 * time, "result": [1.0, 2.0]})
+    text = derivatives.report(store, ["f"], ["chainrule", "autograd", "torch", "jax_jit"])
+    assert "| f | 4 (4 to 4) | 80 (80 to 80) | 16 (16 to 16) | 2 (2 to 2) | 4 | torch |" in text
+    assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == []
+    store.add(derivatives.key_of("f", "torch"), {"derivative": 1e-6, "result": [1.0, 2.1]})
+    assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == ["f: torch finds another derivative"]
 
 
 def test_a_child_that_fails_says_why() -> None:

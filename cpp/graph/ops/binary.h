@@ -29,12 +29,8 @@ class Binary final : public Operation {
   }
 
   [[nodiscard]] Tensor forward(std::span<const Tensor> inputs, const Attributes& attributes, const Shape& shape) const override {
-    const Tensor a = broadcast_to(inputs[0], shape);
-    const Tensor b = broadcast_to(inputs[1], shape);
-    Tensor y(a.dtype(), shape);
-    const void* const operands[] = {a.raw(), b.raw()};
-    run_elements({y.dtype(), operands, y.raw(), y.size()}, attributes);
-    return y;
+    if (inputs[0].shape() == shape && inputs[1].shape() == shape) return of_equal_shapes(inputs[0], inputs[1], attributes);
+    return of_equal_shapes(broadcast_to(inputs[0], shape), broadcast_to(inputs[1], shape), attributes);
   }
 
   [[nodiscard]] bool elementwise() const noexcept override { return true; }
@@ -66,6 +62,13 @@ class Binary final : public Operation {
   }
 
  private:
+  [[nodiscard]] Tensor of_equal_shapes(const Tensor& a, const Tensor& b, const Attributes& attributes) const {
+    Tensor y(a.dtype(), a.shape());
+    const void* const operands[] = {a.raw(), b.raw()};
+    run_elements({y.dtype(), operands, y.raw(), y.size()}, attributes);
+    return y;
+  }
+
   static BinaryNodes nodes_of(Graph& graph, NodeId self) {
     const Node& node = graph.node(self);
     return {{&graph, node.inputs[0]}, {&graph, node.inputs[1]}, {&graph, self}};

@@ -9,7 +9,7 @@ namespace chainrule::graph {
 namespace {
 
 /// Whether the input is the same node as an earlier one: the expansion's derivative in the node counts all its places at once.
-bool seen_before(const std::vector<NodeId>& inputs, std::size_t input) {
+bool seen_before(const Operands& inputs, std::size_t input) {
   const auto end = inputs.begin() + static_cast<std::ptrdiff_t>(input);
   return std::find(inputs.begin(), end, inputs[input]) != end;
 }
@@ -17,7 +17,7 @@ bool seen_before(const std::vector<NodeId>& inputs, std::size_t input) {
 }  // namespace
 
 NodeId Composite::jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const {
-  const std::vector<NodeId>& inputs = graph.node(self).inputs;
+  const Operands& inputs = graph.node(self).inputs;
   std::vector<NodeId> moving;
   std::vector<NodeId> their_tangents;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -31,7 +31,7 @@ NodeId Composite::jvp(Graph& graph, NodeId self, std::span<const NodeId> tangent
 }
 
 NodeId Composite::vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const {
-  const std::vector<NodeId>& inputs = graph.node(self).inputs;
+  const Operands& inputs = graph.node(self).inputs;
   const auto position = static_cast<std::size_t>(input);
   if (seen_before(inputs, position)) return kNone;
   const std::array<NodeId, 1> wrt = {inputs[position]};

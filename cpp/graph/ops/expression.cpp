@@ -9,18 +9,18 @@
 
 namespace chainrule::graph {
 
-Expression apply(const Operation& operation, std::initializer_list<Expression> inputs, Attributes attributes) {
-  std::vector<NodeId> ids;
+Expression apply(const Operation& operation, std::initializer_list<Expression> inputs, const Attributes& attributes) {
+  Operands ids;
   ids.reserve(inputs.size());
   for (const Expression& input : inputs) ids.push_back(input.id);
   Graph& graph = *inputs.begin()->graph;
-  return {&graph, graph.apply(operation, std::move(ids), std::move(attributes))};
+  return {&graph, graph.apply(operation, std::move(ids), attributes)};
 }
 
 Expression scalar(Graph& graph, double value) {
   Tensor tensor(graph.dtype(), {});
   for_floating(graph.dtype(), [&]<class T>() { *tensor.data<T>() = static_cast<T>(value); });
-  return {&graph, graph.constant(std::move(tensor))};
+  return {&graph, graph.constant(tensor)};
 }
 
 Expression operator+(Expression a, Expression b) {

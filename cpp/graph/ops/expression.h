@@ -16,7 +16,8 @@ struct Expression {
 };
 
 /// `operation` on `inputs`, none of them zero.
-[[nodiscard]] Expression apply(const Operation& operation, std::initializer_list<Expression> inputs, Attributes attributes = {});
+[[nodiscard]] Expression apply(const Operation& operation, std::initializer_list<Expression> inputs,
+                               const Attributes& attributes = {});
 /// The constant `value`, of shape () and of the graph's type.
 [[nodiscard]] Expression scalar(Graph& graph, double value);
 

@@ -64,7 +64,7 @@ class Gather final : public Operation {
   }
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
     if (input == 1) return kNone;
-    const std::vector<NodeId>& inputs = graph.node(self).inputs;
+    const Operands& inputs = graph.node(self).inputs;
     return graph.apply(ops::scatter_like(), {cotangent, inputs[1], inputs[0]});
   }
   [[nodiscard]] double flops(std::span<const ValueType> /*inputs*/, const Attributes& /*attributes*/) const override { return 0; }
@@ -98,7 +98,7 @@ class ScatterLike final : public Operation {
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {
     if (tangents[0] == kNone) return kNone;
-    const std::vector<NodeId>& inputs = graph.node(self).inputs;
+    const Operands& inputs = graph.node(self).inputs;
     return graph.apply(*this, {tangents[0], inputs[1], inputs[2]});
   }
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
@@ -136,8 +136,8 @@ class Concatenate final : public Operation {
   }
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {
-    const std::vector<NodeId> inputs = graph.node(self).inputs;
-    std::vector<NodeId> all(tangents.begin(), tangents.end());
+    const Operands inputs = graph.node(self).inputs;
+    Operands all(tangents.begin(), tangents.end());
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (all[i] == kNone) all[i] = graph.constant(Tensor(graph.dtype(), graph.node(inputs[i]).shape));
     }
@@ -145,7 +145,7 @@ class Concatenate final : public Operation {
   }
 
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
-    const std::vector<NodeId>& inputs = graph.node(self).inputs;
+    const Operands& inputs = graph.node(self).inputs;
     std::size_t before = 0;
     for (int i = 0; i < input; ++i) before += element_count(graph.node(inputs[static_cast<std::size_t>(i)]).shape);
     Tensor index(DType::int64, graph.node(inputs[static_cast<std::size_t>(input)]).shape);
@@ -204,7 +204,7 @@ class Where final : public Operation {
 
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
     if (input == 0) return kNone;
-    const std::vector<NodeId> inputs = graph.node(self).inputs;
+    const Operands inputs = graph.node(self).inputs;
     const Expression condition{&graph, inputs[0]};
     const Expression g{&graph, cotangent};
     const Expression none = scalar(graph, 0);

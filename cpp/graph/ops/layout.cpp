@@ -54,7 +54,8 @@ class Reshape final : public Operation {
 Shape permutation(const Shape& axes, std::size_t rank) {
   if (!axes.empty()) return axes;
   Shape reversed(rank);
-  std::iota(reversed.rbegin(), reversed.rend(), std::int64_t{0});
+  std::iota(reversed.begin(), reversed.end(), std::int64_t{0});
+  std::reverse(reversed.begin(), reversed.end());
   return reversed;
 }
 

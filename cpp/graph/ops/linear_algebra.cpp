@@ -190,7 +190,7 @@ class Solve final : public Operation {
     if (b.size() < 2 || b[b.size() - 2] != n)
       reject(name(), text("right-hand sides of ", n, " rows"), text("shape ", shape_text(b)));
     Shape shape = broadcast(name(), stack_of(inputs[0].shape), stack_of(b));
-    shape.insert(shape.end(), b.end() - 2, b.end());
+    shape.append(b.end() - 2, b.end());
     return {std::move(shape), inputs[1].dtype};
   }
 
@@ -216,14 +216,14 @@ class Solve final : public Operation {
   }
 
   [[nodiscard]] NodeId jvp(Graph& graph, NodeId self, std::span<const NodeId> tangents) const override {
-    const std::vector<NodeId> inputs = graph.node(self).inputs;
+    const Operands inputs = graph.node(self).inputs;
     Expression right{&graph, tangents[1]};
     if (tangents[0] != kNone) right = right - product({&graph, tangents[0]}, {&graph, self});
     return broadcast_like(solution({&graph, inputs[0]}, right), {&graph, self}).id;
   }
 
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
-    const std::vector<NodeId> inputs = graph.node(self).inputs;
+    const Operands inputs = graph.node(self).inputs;
     const Expression a{&graph, inputs[0]};
     const Expression of_b = solution(transposed(a), {&graph, cotangent});
     if (input == 1) return unbroadcast(of_b, graph.node(inputs[1]).shape).id;
@@ -295,7 +295,7 @@ class SmoothOfDeterminant final : public OfDeterminant<Rule, Operation> {
     const Expression a{&graph, graph.node(self).inputs[0]};
     Expression g = Rule::slope({&graph, self}, {&graph, cotangent});
     Shape shape = g.shape();
-    shape.insert(shape.end(), {1, 1});
+    shape.resize(shape.size() + 2, 1);
     return (reshape(g, std::move(shape)) * transposed(apply(ops::inverse(), {a}))).id;
   }
 };

@@ -69,18 +69,21 @@ class Matmul final : public Operation {
     const auto rows = static_cast<std::size_t>(size.outer);
     const auto depth = static_cast<std::size_t>(size.inner);
     const auto columns = static_cast<std::size_t>(shape.back());
+    // A column would be padded to a panel: (a b)^T = b^T a^T, a row of the same bits, is not.
+    const bool turn = columns == 1;
+    const auto [ta, tb] = std::pair(attributes.transpose_a, attributes.transpose_b);
     for_floating(y.dtype(), [&]<class T>() {
-      PanelMatrix<T> c(rows, columns);
+      PanelMatrix<T> c(turn ? 1 : rows, turn ? rows : columns);
       const auto multiply = [&](const T* a, const T* b, T* to) {
-        const PanelMatrix<T> left = pack(a, rows, depth, attributes.transpose_a);
-        const PanelMatrix<T> right = pack(b, depth, columns, attributes.transpose_b);
+        const PanelMatrix<T> left = turn ? pack(b, 1, depth, !tb) : pack(a, rows, depth, ta);
+        const PanelMatrix<T> right = turn ? pack(a, depth, rows, !ta) : pack(b, depth, columns, tb);
         kernels::GemmArgs<T> args{};
         args.a = left.view();
         args.b = right.view();
         args.c = c.panels();
-        args.rows = rows;
+        args.rows = turn ? 1 : rows;
         args.depth = depth;
-        args.panels = kernels::panel_count<T>(columns);
+        args.panels = kernels::panel_count<T>(turn ? rows : columns);
         args.epilogue = kernels::Epilogue::none;
         kernels::active_tables().of<T>().gemm_forward(args);
         c.unpack(to);

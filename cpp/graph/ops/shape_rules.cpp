@@ -10,6 +10,7 @@ void require_floating(std::string_view operation, const ValueType& value) {
 }
 
 Shape broadcast(std::string_view operation, const Shape& a, const Shape& b) {
+  if (a == b) return a;
   const Shape& wide = a.size() >= b.size() ? a : b;
   const Shape& narrow = a.size() >= b.size() ? b : a;
   Shape shape = wide;

@@ -135,7 +135,7 @@ class RowFunctionBackward final : public Composite {
 
   /// The operation is J^T g: what comes back to g is the forward function's jvp, which is shorter than the expansion's derivative.
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int input) const override {
-    const std::vector<NodeId>& inputs = graph.node(self).inputs;
+    const Operands& inputs = graph.node(self).inputs;
     if (input == 1 || inputs[0] == inputs[1]) return Composite::vjp(graph, self, cotangent, input);
     return Rule::adjoint({&graph, cotangent}, {&graph, inputs[1]}).id;
   }

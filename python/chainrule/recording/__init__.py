@@ -5,9 +5,10 @@ from chainrule.recording.core import arranged, call_function, identity, is_varia
 from chainrule.recording.movement import clip, matrix_transpose, reshape, squeeze, swapaxes, transpose
 from chainrule.recording.products import dot
 from chainrule.recording.reductions import cumsum, max_, mean, min_, prod, std, sum_, var
-from chainrule.recording.ufuncs import call_ufunc
+from chainrule.recording.ufuncs import OPERATIONS, call_ufunc
 
 __all__ = [
+    "OPERATIONS",
     "arranged",
     "call_function",
     "call_ufunc",

@@ -24,12 +24,13 @@ except ImportError:  # NumPy 1
     from numpy.core.numeric import normalize_axis_tuple  # type: ignore[no-redef]
 
 Function = Callable[..., Any]
+_Variable = _core.Variable
 Axes = int | Sequence[int] | None
 
 
 def is_variable(x: object) -> bool:
     """Whether x is a variable."""
-    return isinstance(x, _core.Variable)
+    return isinstance(x, _Variable)
 
 
 def record(operation: str, *operands: Any, **attributes: Any) -> Any:

@@ -12,7 +12,6 @@ import numpy as np
 from chainrule.recording.core import axes_of, implements, normalized, record, shape_of
 from chainrule.recording.movement import reshape
 from chainrule.recording.reductions import max_, min_, sum_
-from chainrule.recording.ufuncs import matmul
 
 
 def _square(name: str, x: Any) -> None:
@@ -72,9 +71,9 @@ def matrix_power(a: Any, n: int) -> Any:
     result = None
     while n:
         if n & 1:
-            result = a if result is None else matmul(result, a)
+            result = a if result is None else np.matmul(result, a)
         n >>= 1
-        a = matmul(a, a) if n else a
+        a = np.matmul(a, a) if n else a
     return result
 
 

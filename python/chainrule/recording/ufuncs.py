@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import _core
 from chainrule.recording.conditions import condition
 from chainrule.recording.core import OF_VALUES, Axes, Function, identity, is_variable, plain, record, shape_of
 from chainrule.recording.movement import reshape
 from chainrule.recording.reductions import cumprod, cumsum, max_, min_, prod, sum_
 
-# Those that are one operation of the graph.
-OPERATIONS: dict[np.ufunc, str] = {
+# Those that are one operation of the graph, and functions that are one on a single argument.
+OPERATIONS: dict[Any, str] = {
+    np.sum: "sum",
+    np.mean: "mean",
+    np.max: "max",
+    np.min: "min",
+    np.matmul: "matmul",
     np.add: "add",
     np.subtract: "subtract",
     np.multiply: "multiply",
@@ -78,20 +82,6 @@ def power(a: Any, b: Any) -> Any:
     return record("square", a) if exponent == 2 else record("power", a, alpha=exponent)
 
 
-def matmul(a: Any, b: Any) -> Any:
-    """Return a @ b as NumPy has it: vectors are rows on the left and columns on the right."""
-    ranks = len(shape_of(a)), len(shape_of(b))
-    if 0 in ranks:
-        raise ValueError("matmul: expected arrays of one dimension or more, got a number")
-    left = reshape(a, (1, -1)) if ranks[0] == 1 else a
-    right = reshape(b, (-1, 1)) if ranks[1] == 1 else b
-    y = record("matmul", left, right)
-    if 1 not in ranks:
-        return y
-    # The rows and columns that the vectors were given go again.
-    return reshape(y, y.shape[:-2] + y.shape[-2:][int(ranks[0] == 1) : 2 - int(ranks[1] == 1)])
-
-
 def _floor_divide(a: Any, b: Any) -> Any:
     return record("floor", np.divide(a, b))
 
@@ -104,7 +94,6 @@ def _modf(x: Any) -> tuple[Any, Any]:
 UFUNCS: dict[np.ufunc, Function] = {
     np.power: power,
     np.float_power: power,
-    np.matmul: matmul,
     np.floor_divide: _floor_divide,
     np.divmod: lambda a, b: (_floor_divide(a, b), record("remainder", a, b)),
     np.modf: _modf,
@@ -129,8 +118,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
         if keywords:
             raise TypeError(f"{ufunc.__name__}: expected no {', '.join(keywords)} on variables")
         operation = OPERATIONS.get(ufunc)
-        if operation is not None:
-            return _core.record(operation, inputs)
+        if operation is not None:  # with a dtype, which says nothing here: NumPy's other calls do not come this way
+            return ufunc(*inputs)
         rule = UFUNCS.get(ufunc)
         if rule is not None:
             return rule(*inputs)

@@ -1,0 +1,98 @@
+"""Derivatives of scalar and small-vector code: recording and differentiating the same functions here, in autograd, PyTorch and JAX.
+
+Run: python -m benchmarks.derivatives [--peers chainrule,autograd,torch,jax,jax_jit] [--rounds 5] [--seconds 0.2] [--quick]
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks import command, machine, process
+from benchmarks.derivative_functions import cases
+from benchmarks.derivative_peers import COMPILED, NEEDS
+from benchmarks.progress import say
+from benchmarks.rounds import OWN
+from benchmarks.store import Key, Store
+from benchmarks.summary import Summary, digits
+from benchmarks.table import markdown
+
+WHAT = {"record": "Recording, microseconds", "derivative": "Recording and derivative, microseconds"}
+NOTE = (
+    "Median of the rounds, and the least and the most. The ratio is to the fastest of those that record at each call; what was compiled "
+    "before stands beside them without one."
+)
+# Relative, between libraries: each sums in an order of its own.
+AGREE = 1e-9
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = command.parser(
+        "derivatives", "Recording and differentiating small functions, on one thread.", list(NEEDS), 5, 0.2, needs=NEEDS
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.quick:
+        arguments.rounds, arguments.seconds = 1, 0.02
+    path = command.output(arguments, "derivatives")
+    store = Store(path, machine.describe(arguments.peers, arguments.quick, NEEDS), arguments.fresh or arguments.quick)
+    names = [case.name for case in cases()]
+    for number in range(arguments.rounds):
+        for peer in arguments.peers:
+            missing = [name for name in names if len(store.samples(key_of(name, peer))) <= number]
+            if missing:
+                say(f"round {number + 1}: {peer}")
+                measure(store, peer, missing, arguments.seconds)
+    command.publish(report(store, names, arguments.peers), path)
+    wrong = disagreements(store, names, arguments.peers)
+    for text in wrong:
+        say(text)
+    return 1 if wrong else 0
+
+
+def key_of(case: str, peer: str) -> Key:
+    return {"case": case, "peer": peer}
+
+
+def measure(store: Store, peer: str, names: Sequence[str], seconds: float) -> None:
+    """Measure the cases by one library, in one process."""
+    job = {"peer": peer, "threads": 1, "seconds": seconds, "cases": list(names)}
+    for line in process.lines_of("benchmarks.derivative_peers", job):
+        if "error" in line:
+            say(f"  {peer}: {line['error']}")
+            continue
+        times = {what: line[what]["seconds"] for what in WHAT if what in line}
+        store.add(key_of(line["case"], peer), {**times, "result": line["result"]})
+
+
+def report(store: Store, names: Sequence[str], peers: Sequence[str]) -> str:
+    parts = ["# derivatives", machine.text(store.machine), NOTE]
+    for what, title in WHAT.items():
+        shown = [peer for peer in peers if what == "derivative" or peer not in COMPILED]
+        rows = [[name, *_cells(store, name, shown, what)] for name in names]
+        parts += [f"## {title}", markdown(["function", *shown, "best peer / chainrule", "the best"], rows)]
+    return "\n\n".join(parts)
+
+
+def _cells(store: Store, name: str, peers: Sequence[str], what: str) -> list[str]:
+    found = {peer: Summary.of(values) for peer in peers if (values := store.values(key_of(name, peer), what))}
+    cells = [str(found[peer].scaled(1e6)) if peer in found else "" for peer in peers]
+    others = {peer: s.median for peer, s in found.items() if peer != OWN and peer not in COMPILED}
+    if OWN not in found or not others:
+        return [*cells, "", ""]
+    best = min(others, key=lambda peer: others[peer])
+    return [*cells, digits(others[best] / found[OWN].median), best]
+
+
+def disagreements(store: Store, names: Sequence[str], peers: Sequence[str]) -> list[str]:
+    """Return the functions whose derivatives are not those that chainrule finds: their times would compare nothing."""
+    wrong = []
+    for name in names:
+        own = [sample["result"] for sample in store.samples(key_of(name, OWN))]
+        for peer in peers:
+            for sample in store.samples(key_of(name, peer)):
+                if own and not np.allclose(sample["result"], own[0], rtol=AGREE, atol=AGREE):
+                    wrong.append(f"{name}: {peer} finds another derivative")
+    return wrong
+
+
+if __name__ == "__main__":
+    command.start(main)
