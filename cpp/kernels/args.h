@@ -71,13 +71,14 @@ struct UnaryBackwardArgs {
   T alpha;
 };
 
-/// y = a (op) b for n consecutive elements. y may be a or b.
+/// y = a (op) b for n consecutive elements. y may be a or b. `alpha` is the operation's parameter.
 template <class T>
 struct BinaryArgs {
   const T* a;
   const T* b;
   T* y;
   std::size_t n;
+  T alpha = 0;
 };
 
 enum class Epilogue : std::uint8_t { none, relu, relu_backward };

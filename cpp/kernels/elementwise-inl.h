@@ -175,3 +175,20 @@ template <class T>
 CHAINRULE_INLINE void divide_kernel(const BinaryArgs<T>& args) {
   for_each_element(args, [](Vec<T> a, Vec<T> b) CHAINRULE_INLINE_LAMBDA { return a / b; });
 }
+/// NaN in either is NaN.
+template <class T>
+CHAINRULE_INLINE void maximum_kernel(const BinaryArgs<T>& args) {
+  for_each_element(args, [](Vec<T> a, Vec<T> b) CHAINRULE_INLINE_LAMBDA { return a > b ? a : a == a ? b : a; });
+}
+template <class T>
+CHAINRULE_INLINE void minimum_kernel(const BinaryArgs<T>& args) {
+  for_each_element(args, [](Vec<T> a, Vec<T> b) CHAINRULE_INLINE_LAMBDA { return a < b ? a : a == a ? b : a; });
+}
+/// 1 where a > b, alpha where a = b, else 0.
+template <class T>
+CHAINRULE_INLINE void exceeds_kernel(const BinaryArgs<T>& args) {
+  const Vec<T> tie = splat(args.alpha);
+  for_each_element(args, [tie](Vec<T> a, Vec<T> b) CHAINRULE_INLINE_LAMBDA {
+    return a > b ? splat(T{1}) : a == b ? tie : Vec<T>{};
+  });
+}

@@ -67,17 +67,18 @@ void compare(const Pair<BinaryArgs<T>>& f) {
   for (const Values values : {Values::ordinary, Values::special}) {
     for (const std::size_t n : kLengths) {
       const auto a = Array<T>::random(n + 1, values);
-      const auto b = Array<T>::random(n + 1, values);
+      auto b = Array<T>::random(n + 1, values);
+      for (std::size_t i = 1; i < n; i += 3) b.data()[i] = a.data()[i];
       Array<T> y(n + 1);
       Array<T> expected(n + 1);
-      f.kernel({a.data() + 1, b.data(), y.data(), n});
-      f.reference({a.data() + 1, b.data(), expected.data(), n});
+      f.kernel({a.data() + 1, b.data(), y.data(), n, T{0.5}});
+      f.reference({a.data() + 1, b.data(), expected.data(), n, T{0.5}});
       CHECK_THAT(y == expected, f.name << " n " << n);
       Array<T> over_a = a;
       Array<T> over_b = b;
-      f.kernel({over_a.data(), b.data(), over_a.data(), n});
-      f.kernel({a.data(), over_b.data(), over_b.data(), n});
-      for (std::size_t i = 0; i < n; ++i) f.reference({a.data() + i, b.data() + i, expected.data() + i, 1});
+      f.kernel({over_a.data(), b.data(), over_a.data(), n, T{0.5}});
+      f.kernel({a.data(), over_b.data(), over_b.data(), n, T{0.5}});
+      for (std::size_t i = 0; i < n; ++i) f.reference({a.data() + i, b.data() + i, expected.data() + i, 1, T{0.5}});
       for (std::size_t i = 0; i < n; ++i) {
         CHECK_THAT(same(over_a.data()[i], expected.data()[i]) && same(over_b.data()[i], expected.data()[i]), f.name << " in place");
       }

@@ -54,9 +54,9 @@ struct Exceeds {
   static constexpr std::string_view kName = "exceeds";
   template <class T>
   static void run(const BinaryArgs<T>& args, T alpha) {
-    for (std::size_t i = 0; i < args.n; ++i) {
-      args.y[i] = args.a[i] == args.b[i] ? alpha : args.a[i] > args.b[i] ? T{1} : T{0};
-    }
+    BinaryArgs<T> with_alpha = args;
+    with_alpha.alpha = alpha;
+    active_tables().of<T>().exceeds(with_alpha);
   }
   static Expression of_a(const BinaryNodes& /*nodes*/, Expression g) { return {g.graph, kNone}; }
   static Expression of_b(const BinaryNodes& /*nodes*/, Expression g) { return {g.graph, kNone}; }
@@ -70,10 +70,7 @@ struct Maximum {
   static constexpr std::string_view kName = "maximum";
   template <class T>
   static void run(const BinaryArgs<T>& args, T /*alpha*/) {
-    for (std::size_t i = 0; i < args.n; ++i) {
-      const T a = args.a[i];
-      args.y[i] = a > args.b[i] || a != a ? a : args.b[i];  // NaN in either is NaN, as in NumPy
-    }
+    active_tables().of<T>().maximum(args);
   }
   static Expression of_a(const BinaryNodes& nodes, Expression g) { return g * exceeds(nodes.a, nodes.b, share_of_tie(nodes.b)); }
   static Expression of_b(const BinaryNodes& nodes, Expression g) { return g * exceeds(nodes.b, nodes.a, share_of_tie(nodes.a)); }
@@ -83,10 +80,7 @@ struct Minimum {
   static constexpr std::string_view kName = "minimum";
   template <class T>
   static void run(const BinaryArgs<T>& args, T /*alpha*/) {
-    for (std::size_t i = 0; i < args.n; ++i) {
-      const T a = args.a[i];
-      args.y[i] = a < args.b[i] || a != a ? a : args.b[i];
-    }
+    active_tables().of<T>().minimum(args);
   }
   static Expression of_a(const BinaryNodes& nodes, Expression g) { return g * exceeds(nodes.b, nodes.a, share_of_tie(nodes.b)); }
   static Expression of_b(const BinaryNodes& nodes, Expression g) { return g * exceeds(nodes.a, nodes.b, share_of_tie(nodes.a)); }

@@ -88,6 +88,9 @@ CHAINRULE_ELEMENTWISE(add, BinaryArgs, args.a[i] + args.b[i])
 CHAINRULE_ELEMENTWISE(subtract, BinaryArgs, args.a[i] - args.b[i])
 CHAINRULE_ELEMENTWISE(multiply, BinaryArgs, args.a[i] * args.b[i])
 CHAINRULE_ELEMENTWISE(divide, BinaryArgs, args.a[i] / args.b[i])
+CHAINRULE_ELEMENTWISE(maximum, BinaryArgs, args.a[i] > args.b[i] || std::isnan(args.a[i]) ? args.a[i] : args.b[i])
+CHAINRULE_ELEMENTWISE(minimum, BinaryArgs, args.a[i] < args.b[i] || std::isnan(args.a[i]) ? args.a[i] : args.b[i])
+CHAINRULE_ELEMENTWISE(exceeds, BinaryArgs, args.a[i] == args.b[i] ? args.alpha : args.a[i] > args.b[i] ? T{1} : T{0})
 #undef CHAINRULE_ELEMENTWISE
 
 /// v, or 0 where it is subnormal.
