@@ -21,7 +21,7 @@ def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def test_a5_a_chain_of_four_scalar_layers() -> None:
+def test_A5_a_chain_of_four_scalar_layers() -> None:
     def net(a: Any) -> list[Any]:
         x = [1.3]
         for weight, f in zip(a, (np.sin, np.tanh, np.exp, np.cos), strict=True):
@@ -37,7 +37,7 @@ def test_a5_a_chain_of_four_scalar_layers() -> None:
     np.testing.assert_allclose(cr.grad(lambda a: net(a)[-1])(a), expected, rtol=1e-14)
 
 
-def test_b3_the_first_order_approximation_is_a_jvp() -> None:
+def test_B3_the_first_order_approximation_is_a_jvp() -> None:
     def f(x: Any) -> Any:
         return np.sin(x[0]) * x[1] ** 2
 
@@ -47,7 +47,7 @@ def test_b3_the_first_order_approximation_is_a_jvp() -> None:
     assert abs(f(x0 + step) - (value + slope)) < 1e-7
 
 
-def test_b4_the_chain_rule_along_a_curve_and_through_a_map() -> None:
+def test_B4_the_chain_rule_along_a_curve_and_through_a_map() -> None:
     def f(x: Any) -> Any:
         return x[0] ** 2 * x[1] + np.exp(x[2])
 
@@ -65,7 +65,7 @@ def test_b4_the_chain_rule_along_a_curve_and_through_a_map() -> None:
     np.testing.assert_allclose(cr.grad(lambda u: f(through(u)))(u), cr.grad(f)(through(u)) @ cr.jacobian(through)(u), rtol=1e-13)
 
 
-def test_b5_a_linear_map() -> None:
+def test_B5_a_linear_map() -> None:
     a = RNG.standard_normal((3, 4))
     y = RNG.standard_normal(4)
     np.testing.assert_array_equal(cr.jacobian(lambda y: a @ y)(y), a)
@@ -73,14 +73,14 @@ def test_b5_a_linear_map() -> None:
     np.testing.assert_allclose(cr.grad(lambda y: np.sum(np.sin(a @ y)))(y), a.T @ of_x, rtol=1e-13)
 
 
-def test_b6_the_kronecker_delta() -> None:
+def test_B6_the_kronecker_delta() -> None:
     w = RNG.standard_normal((2, 3))
     jacobian = cr.jacobian(lambda w: w)(w)
     assert jacobian.shape == (2, 3, 2, 3)
     np.testing.assert_array_equal(jacobian.reshape(6, 6), np.eye(6))
 
 
-def test_b7_three_gradients() -> None:
+def test_B7_three_gradients() -> None:
     x, y = 1.7, -0.6
     assert cr.grad(lambda x, y: x + y, (0, 1))(x, y) == (1, 1)
     np.testing.assert_allclose(cr.grad(lambda x, y: x * np.exp(y), (0, 1))(x, y), (np.exp(y), x * np.exp(y)), rtol=1e-15)
@@ -105,18 +105,18 @@ C1: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("f", "derivative"), C1)
-def test_c1_scalar_rules(f: Callable[[Any], Any], derivative: Callable[[Any], Any]) -> None:
+def test_C1_scalar_rules(f: Callable[[Any], Any], derivative: Callable[[Any], Any]) -> None:
     for x in RNG.uniform(0.3, 2.0, 26):
         assert cr.grad(f)(x) == pytest.approx(derivative(x), rel=1e-13)
 
 
-def test_c2_gradient_and_jacobian_of_two_functions() -> None:
+def test_C2_gradient_and_jacobian_of_two_functions() -> None:
     x, y = 1.5, -2.0
     both = cr.jacobian(lambda v: np.stack([3 * v[0] ** 2 * (2 * v[1] + 7), 4 * v[0] + v[1] ** 2]))(np.array([x, y]))
     np.testing.assert_allclose(both, [[6 * x * (2 * y + 7), 6 * x**2], [4, 2 * y]], rtol=1e-15)
 
 
-def test_c3_the_identity() -> None:
+def test_C3_the_identity() -> None:
     np.testing.assert_array_equal(cr.jacobian(lambda x: x)(RNG.standard_normal(5)), np.eye(5))
 
 
@@ -130,25 +130,25 @@ def test_c3_the_identity() -> None:
         (np.maximum, lambda w, x: 1.0 * (w > x), lambda w, x: 1.0 * (x > w)),
     ],
 )
-def test_c4_jacobians_of_element_wise_operators_are_diagonal(f: Any, of_w: Any, of_x: Any) -> None:
+def test_C4_jacobians_of_element_wise_operators_are_diagonal(f: Any, of_w: Any, of_x: Any) -> None:
     w, x = RNG.standard_normal(6), RNG.standard_normal(6)
     got = cr.jacobian(f, (0, 1))(w, x)
     np.testing.assert_allclose(got[0], np.diag(of_w(w, x)), rtol=1e-14, atol=0)
     np.testing.assert_allclose(got[1], np.diag(of_x(w, x)), rtol=1e-14, atol=0)
 
 
-def test_c5_a_chain_through_intermediates() -> None:
+def test_C5_a_chain_through_intermediates() -> None:
     for x in RNG.uniform(0.5, 1.3, 26):
         expected = 6 * x**2 * np.cos(x**3) / np.sin(x**3)
         assert cr.grad(lambda x: np.log(np.sin(x**3) ** 2))(x) == pytest.approx(expected, rel=1e-12)
 
 
-def test_c6_a_variable_used_more_than_once() -> None:
+def test_C6_a_variable_used_more_than_once() -> None:
     for x in RNG.uniform(-1.0, 1.0, 26):
         assert cr.grad(lambda x: x * np.exp(x * x))(x) == pytest.approx(np.exp(x**2) * (2 * x**2 + 1), rel=1e-13)
 
 
-def test_c7_the_total_derivative() -> None:
+def test_C7_the_total_derivative() -> None:
     x = 0.7
 
     def f(u: Any, v: Any) -> Any:
@@ -159,7 +159,7 @@ def test_c7_the_total_derivative() -> None:
     assert cr.grad(lambda x: f(np.exp(x), x**3))(x) == pytest.approx(total, rel=1e-14)
 
 
-def test_c8_the_vector_chain_rule() -> None:
+def test_C8_the_vector_chain_rule() -> None:
     def f(g: Any) -> Any:
         return np.stack([np.log(g[0]), np.sin(g[1])])
 
@@ -179,20 +179,20 @@ def neuron(w: Any, b: Any, x: Any) -> Any:
 
 
 @pytest.mark.parametrize("b", [5.0, -5.0])
-def test_c11_one_relu_neuron(b: float) -> None:
+def test_C11_one_relu_neuron(b: float) -> None:
     w, x = RNG.standard_normal(3), RNG.uniform(-0.5, 0.5, 3)
     of_w, of_b = cr.grad(neuron, (0, 1))(w, b, x)
     np.testing.assert_array_equal(of_w, x if b > 0 else np.zeros(3))
     assert of_b == (1 if b > 0 else 0)
 
 
-def test_c11_at_exactly_zero() -> None:
+def test_C11_at_exactly_zero() -> None:
     of_w, of_b = cr.grad(neuron, (0, 1))(np.array([1.0, 2.0]), -5.0, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(of_w, [0, 0])
     assert of_b == 0
 
 
-def test_c12_the_cost_of_a_neuron() -> None:
+def test_C12_the_cost_of_a_neuron() -> None:
     xs, ys = RNG.standard_normal((20, 3)), RNG.standard_normal(20)
     w, b = RNG.standard_normal(3), 0.3
 
@@ -206,7 +206,7 @@ def test_c12_the_cost_of_a_neuron() -> None:
     assert of_b == pytest.approx(2 * error.mean(), rel=1e-13)
 
 
-def test_c13_sums_products_and_broadcasting() -> None:
+def test_C13_sums_products_and_broadcasting() -> None:
     w, x = RNG.standard_normal(4), RNG.standard_normal(4)
     np.testing.assert_array_equal(cr.grad(lambda w: np.sum(w * x))(w), x)
     np.testing.assert_array_equal(cr.grad(lambda w: np.dot(w, x))(w), x)
@@ -215,7 +215,7 @@ def test_c13_sums_products_and_broadcasting() -> None:
     assert cr.grad(lambda s: np.sum(np.maximum(s, x)))(0.1) == np.sum(x < 0.1)
 
 
-def test_d1_the_two_two_one_network() -> None:
+def test_D1_the_two_two_one_network() -> None:
     w, b, x, y = RNG.standard_normal(6), RNG.standard_normal(3), RNG.standard_normal(2), 0.4
 
     def loss(w: Any, b: Any) -> Any:
@@ -232,7 +232,7 @@ def test_d1_the_two_two_one_network() -> None:
     np.testing.assert_allclose(of_b, [d0, d1, d2], rtol=1e-12)
 
 
-def test_d3_vec_and_kronecker() -> None:
+def test_D3_vec_and_kronecker() -> None:
     def vec(a: Any) -> Any:  # columns below each other
         return np.ravel(a.T)
 
@@ -244,7 +244,7 @@ def test_d3_vec_and_kronecker() -> None:
     np.testing.assert_array_equal(cr.jacobian(lambda v: np.reshape(v, (3, 2)).T @ x)(vec(w)), np.kron(x[None, :], np.eye(2)))
 
 
-def test_e1_what_comes_back_is_summed() -> None:
+def test_E1_what_comes_back_is_summed() -> None:
     def f(x: Any) -> Any:
         u = np.sin(x)
         return u * u + np.exp(u) + 3 * u
@@ -253,7 +253,7 @@ def test_e1_what_comes_back_is_summed() -> None:
     assert cr.grad(f)(x) == pytest.approx((2 * np.sin(x) + np.exp(np.sin(x)) + 3) * np.cos(x), rel=1e-14)
 
 
-def test_e2_two_to_the_sixtieth_paths_in_linear_work() -> None:
+def test_E2_two_to_the_sixtieth_paths_in_linear_work() -> None:
     def ladder(x: Any) -> Any:
         for _ in range(60):
             x = 0.5 * x + 0.5 * x
@@ -264,7 +264,7 @@ def test_e2_two_to_the_sixtieth_paths_in_linear_work() -> None:
     assert time.perf_counter() - begin < 1
 
 
-def test_e2_four_paths() -> None:
+def test_E2_four_paths() -> None:
     def graph(a: Any) -> Any:
         c = (a**2) * (3 * a)
         return np.sin(c) + c**2
@@ -274,7 +274,7 @@ def test_e2_four_paths() -> None:
     assert cr.grad(graph)(a) == pytest.approx((2 * a * 3 * a + 3 * a**2) * (np.cos(c) + 2 * c), rel=1e-13)
 
 
-def test_e3_jacobians_of_tensors() -> None:
+def test_E3_jacobians_of_tensors() -> None:
     x = RNG.standard_normal((2, 3))
     y = RNG.standard_normal((4, 1, 2))
     jacobian = cr.jacobian(lambda x, y: {"p": y @ x, "q": (np.sin(x), y)}, (0, 1))(x, y)
@@ -284,7 +284,7 @@ def test_e3_jacobians_of_tensors() -> None:
     assert not jacobian["q"][0][1].any()
 
 
-def test_e6_halving_the_step_divides_the_remainder_by_four() -> None:
+def test_E6_halving_the_step_divides_the_remainder_by_four() -> None:
     def h(x: Any) -> Any:
         return np.tanh(x[0]) * np.exp(x[1])
 
@@ -298,7 +298,7 @@ def test_e6_halving_the_step_divides_the_remainder_by_four() -> None:
         assert remainder(step) / remainder(step / 2) == pytest.approx(4, rel=0.02)
 
 
-def test_f3_higher_orders() -> None:
+def test_F3_higher_orders() -> None:
     def f(x: Any) -> Any:
         return np.sum(np.sin(x) * np.roll(x, 1) ** 3)
 

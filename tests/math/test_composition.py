@@ -45,11 +45,11 @@ def jacobians(depth: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_a1_a_net_of_any_layers_is_a_composite_function(depth: int) -> None:
+def test_A1_a_net_of_any_layers_is_a_composite_function(depth: int) -> None:
     cr.check_grads(net, (POINT, *VALUES[:depth]), order=2, atol=1e-5, rtol=1e-5)
 
 
-def test_a2_a3_the_shapes_of_the_jacobians_of_layers() -> None:
+def test_A2_A3_the_shapes_of_the_jacobians_of_layers() -> None:
     inner, outer = jacobians(4)
     assert [m.shape for m in inner] == [(4, 3), (5, 4), (5, 5), (2, 5)]
     assert [o.shape for o in outer] == [(4, 16), (5, 3), (5, 1), (2, 6)]
@@ -57,7 +57,7 @@ def test_a2_a3_the_shapes_of_the_jacobians_of_layers() -> None:
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_a4_the_product_of_jacobians(depth: int, mode: Any) -> None:
+def test_A4_the_product_of_jacobians(depth: int, mode: Any) -> None:
     inner, outer = jacobians(depth)
     whole = cr.jacobian(net, tuple(range(1, depth + 1)), mode=mode)(POINT, *VALUES[:depth])
     for layer in range(depth):
@@ -67,7 +67,7 @@ def test_a4_the_product_of_jacobians(depth: int, mode: Any) -> None:
         np.testing.assert_allclose(whole[layer], product, rtol=1e-12, atol=1e-14)
 
 
-def test_c9_jacobians_of_an_affine_map_and_an_activation() -> None:
+def test_C9_jacobians_of_an_affine_map_and_an_activation() -> None:
     w, b, x, u = RNG.standard_normal((4, 3)), RNG.standard_normal(4), RNG.standard_normal(3), RNG.standard_normal(4)
     of_x, of_b = cr.jacobian(lambda x, b: w @ x + b, (0, 1))(x, b)
     np.testing.assert_array_equal(of_x, w)
@@ -77,7 +77,7 @@ def test_c9_jacobians_of_an_affine_map_and_an_activation() -> None:
     np.testing.assert_array_equal(cr.jacobian(lambda u: u @ h)(u), h)
 
 
-def test_c9_a_scorer_in_all_its_inputs() -> None:
+def test_C9_a_scorer_in_all_its_inputs() -> None:
     w, b, x, u = 0.4 * RNG.standard_normal((4, 3)), RNG.standard_normal(4), RNG.standard_normal(3), RNG.standard_normal(4)
 
     def score(u: Any, w: Any, x: Any, b: Any) -> Any:
@@ -92,7 +92,7 @@ def test_c9_a_scorer_in_all_its_inputs() -> None:
     np.testing.assert_allclose(of_b, delta, rtol=1e-13, atol=1e-15)
 
 
-def test_e4_what_no_wanted_derivative_depends_on_is_not_visited() -> None:
+def test_E4_what_no_wanted_derivative_depends_on_is_not_visited() -> None:
     def visited(wanted: int) -> int:
         """The nodes that a backward phase of ten layers adds for the wanted input of the sixth."""
         graph = _core.Graph("float64")
@@ -110,7 +110,7 @@ def test_e4_what_no_wanted_derivative_depends_on_is_not_visited() -> None:
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "phases"), [(20, 3, "reverse"), (3, 20, "forward"), (1, 1, "reverse")])
-def test_e5_the_mode_of_fewer_phases_is_chosen(monkeypatch: pytest.MonkeyPatch, inputs: int, outputs: int, phases: str) -> None:
+def test_E5_the_mode_of_fewer_phases_is_chosen(monkeypatch: pytest.MonkeyPatch, inputs: int, outputs: int, phases: str) -> None:
     w = RNG.standard_normal((outputs, inputs))
     counts = {"forward": 0, "reverse": 0}
 

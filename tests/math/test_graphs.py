@@ -14,7 +14,7 @@ from chainrule import _core
 RNG = np.random.default_rng(5)
 
 
-def test_c6_the_edges_and_paths_of_a_variable_used_more_than_once() -> None:
+def test_C6_the_edges_and_paths_of_a_variable_used_more_than_once() -> None:
     x = 0.7
     graph = cr.trace(lambda x: x * np.exp(x * x), x)
     paths = list(graph.paths("x", "y"))
@@ -37,7 +37,7 @@ def diamonds(count: int) -> Any:
     return ladder
 
 
-def test_e2_four_paths_as_a_sum_and_as_a_product_of_two_sums() -> None:
+def test_E2_four_paths_as_a_sum_and_as_a_product_of_two_sums() -> None:
     graph = cr.trace(diamonds(2), 0.4)
     c = graph["v3"]
     products = [path.product for path in graph.paths("a")]
@@ -50,7 +50,7 @@ def test_e2_four_paths_as_a_sum_and_as_a_product_of_two_sums() -> None:
     assert sum(lower) * sum(upper) == pytest.approx(expected, rel=1e-13)
 
 
-def test_e2_a_ladder_of_sixty_diamonds_has_its_paths_counted_and_begun() -> None:
+def test_E2_a_ladder_of_sixty_diamonds_has_its_paths_counted_and_begun() -> None:
     graph = cr.trace(diamonds(60), 0.4)
     assert graph.count_paths("a") == 2**60
     assert graph.inputs[0].derivative == pytest.approx(cr.grad(diamonds(60))(0.4), rel=1e-12)
@@ -60,7 +60,7 @@ def test_e2_a_ladder_of_sixty_diamonds_has_its_paths_counted_and_begun() -> None
     assert len(graph.visited("a")) == 1 + 3 * 60
 
 
-def test_e2_the_products_of_paths_between_arrays_sum_to_the_jacobian() -> None:
+def test_E2_the_products_of_paths_between_arrays_sum_to_the_jacobian() -> None:
     w, b = RNG.standard_normal((3, 2)), RNG.standard_normal(2)
 
     def f(x: Any) -> Any:
@@ -75,7 +75,7 @@ def test_e2_the_products_of_paths_between_arrays_sum_to_the_jacobian() -> None:
     np.testing.assert_allclose(total, cr.jacobian(f)(x), rtol=1e-12, atol=1e-14)
 
 
-def test_e2_a_chain_of_thousands_of_nodes_is_one_path() -> None:
+def test_E2_a_chain_of_thousands_of_nodes_is_one_path() -> None:
     def chain(x: Any) -> Any:
         for _ in range(5000):
             x = np.sin(x)
@@ -107,7 +107,7 @@ def branches(x: Any, w: Any) -> Any:
 
 
 @pytest.mark.parametrize(("wrt", "sines", "sums"), [([0], 4, 1), ([1], 3, 0), ([0, 1], 7, 1)])
-def test_e4_only_what_wanted_derivatives_depend_on_is_visited(wrt: list[int], sines: int, sums: int) -> None:
+def test_E4_only_what_wanted_derivatives_depend_on_is_visited(wrt: list[int], sines: int, sums: int) -> None:
     graph = cr.trace(branches, 0.3, 0.9)
     visited = graph.visited(wrt)
     assert len({node.number for node in visited}) == len(visited)
@@ -116,14 +116,14 @@ def test_e4_only_what_wanted_derivatives_depend_on_is_visited(wrt: list[int], si
     assert added_by_reverse(wrt) == 2 * sines + sums
 
 
-def test_e4_the_order_is_that_of_the_backward_phase() -> None:
+def test_E4_the_order_is_that_of_the_backward_phase() -> None:
     graph = cr.trace(branches, 0.3, 0.9)
     numbers = [node.number for node in graph.visited(["x", graph.inputs[1]])]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers == [node.number for node in graph.nodes[::-1] if node.derivative is not None]
 
 
-def test_e7_the_point_stands_beside_the_derivative() -> None:
+def test_E7_the_point_stands_beside_the_derivative() -> None:
     x = 2.0
     graph = cr.trace(lambda x: np.log(np.sin(x**3) ** 2), x)
     s, c = np.sin(x**3), np.cos(x**3)

@@ -38,7 +38,7 @@ def by_hand(w1: Any, w2: Any, x: Any, y: Any, f: Any, slope: Any) -> tuple[Any, 
 
 
 @pytest.mark.parametrize(("f", "slope"), HIDDEN)
-def test_b1_b2_one_hidden_layer_with_any_function(f: Any, slope: Any) -> None:
+def test_B1_B2_one_hidden_layer_with_any_function(f: Any, slope: Any) -> None:
     w1, w2 = RNG.standard_normal((3, 5)), RNG.standard_normal(5)
     x, y = RNG.standard_normal((20, 3)), RNG.standard_normal(20)
 
@@ -52,7 +52,7 @@ def test_b1_b2_one_hidden_layer_with_any_function(f: Any, slope: Any) -> None:
 
 
 @pytest.mark.parametrize(("activation", "functions"), [("sigmoid", HIDDEN[0]), ("tanh", HIDDEN[1])])
-def test_b1_b2_one_hidden_layer_as_a_model(activation: str, functions: Any) -> None:
+def test_B1_B2_one_hidden_layer_as_a_model(activation: str, functions: Any) -> None:
     x, y = RNG.standard_normal((20, 3)), RNG.standard_normal(20)
     model = cr.Sequential(
         [cr.Input(3), cr.Dense(5, activation, use_bias=False), cr.Dense(1, use_bias=False)], seed=2, dtype="float64"
@@ -65,7 +65,7 @@ def test_b1_b2_one_hidden_layer_as_a_model(activation: str, functions: Any) -> N
     np.testing.assert_allclose(gradients["1.kernel"].mean(axis=0)[:, 0], expected[1], rtol=1e-11, atol=1e-14)
 
 
-def test_c10_an_mlp_whose_cost_is_the_log_of_one_output() -> None:
+def test_C10_an_mlp_whose_cost_is_the_log_of_one_output() -> None:
     x, k, lr = RNG.standard_normal(4), 1, 0.3
     model = cr.Sequential([cr.Input(4), cr.Dense(6, "sigmoid"), cr.Dense(3)], seed=3, dtype="float64")
     w1, b1, w2, b2 = model.parameters().values()
@@ -94,7 +94,7 @@ def test_c10_an_mlp_whose_cost_is_the_log_of_one_output() -> None:
         np.testing.assert_allclose(after, before - lr * by_rule, rtol=1e-12, atol=1e-15)
 
 
-def test_f4_gradients_of_each_sample_and_the_jacobian_of_residuals() -> None:
+def test_F4_gradients_of_each_sample_and_the_jacobian_of_residuals() -> None:
     x, y = RNG.standard_normal((11, 3)), RNG.standard_normal((11, 2))
     model = cr.Sequential([cr.Input(3), cr.Dense(4, "softplus"), cr.Dense(2)], dtype="float64")
     parameters = list(model.parameters().values())
@@ -125,7 +125,7 @@ def test_f4_gradients_of_each_sample_and_the_jacobian_of_residuals() -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("ends", [(-np.pi, np.pi), (0, 2 * np.pi)])
-def test_f5_levenberg_marquardt_fits_a_sine(ends: tuple[float, float], dtype: str, seed: int) -> None:
+def test_F5_levenberg_marquardt_fits_a_sine(ends: tuple[float, float], dtype: str, seed: int) -> None:
     x = np.linspace(*ends, 100)[:, None]
     y = np.sin(x)
     model = cr.Sequential([cr.Dense(20, "tanh"), cr.Dense(1)], seed=seed, dtype=dtype)
@@ -134,7 +134,7 @@ def test_f5_levenberg_marquardt_fits_a_sine(ends: tuple[float, float], dtype: st
     assert np.mean((model.predict(x) - y) ** 2) < 1e-8
 
 
-def test_f5_a_step_is_damped_gauss_newton_and_half_its_bend() -> None:
+def test_F5_a_step_is_damped_gauss_newton_and_half_its_bend() -> None:
     x, y = RNG.standard_normal((30, 2)), RNG.standard_normal((30, 1))
     model = cr.Sequential([cr.Input(2), cr.Dense(3, "tanh"), cr.Dense(1)], seed=1, dtype="float64")
     optimizer = cr.LevenbergMarquardt(damping=0.5, min_damping=0.5, max_damping=0.5)

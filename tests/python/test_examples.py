@@ -25,12 +25,12 @@ def example(name: str) -> ModuleType:
     return module
 
 
-def test_A6_xor(capsys: pytest.CaptureFixture[str]) -> None:
+def test_xor(capsys: pytest.CaptureFixture[str]) -> None:
     assert example("xor").main([]) == 0
     assert "4 of 4 right" in capsys.readouterr().out
 
 
-def test_A7_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     fizzbuzz = example("fizzbuzz")
     answers = fizzbuzz.classify(np.arange(1, 16)).tolist()
     assert answers == [0, 0, 1, 0, 2, 1, 0, 0, 1, 2, 0, 1, 0, 0, 3]
@@ -39,7 +39,7 @@ def test_A7_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 100 right" in capsys.readouterr().out
 
 
-def test_F5_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "mse.png"
     assert example("levenberg_marquardt").main(["--iterations", "60", "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out
