@@ -16,8 +16,15 @@ from benchmarks.derivative_functions import Case, cases
 from benchmarks.kernel_peers import time_of
 
 # What must be installed for each, and which of them run what was compiled before: those are shown, not compared.
-NEEDS = {"chainrule": "chainrule", "autograd": "autograd", "torch": "torch", "jax": "jax", "jax_jit": "jax"}
-COMPILED = ("jax_jit",)
+NEEDS = {
+    "chainrule": "chainrule",
+    "chainrule_compiled": "chainrule",
+    "autograd": "autograd",
+    "torch": "torch",
+    "jax": "jax",
+    "jax_jit": "jax",
+}
+COMPILED = ("chainrule_compiled", "jax_jit")
 
 
 class Calls(NamedTuple):
@@ -28,7 +35,7 @@ class Calls(NamedTuple):
 
 
 def main(job: dict[str, Any]) -> None:
-    peer = {"chainrule": _chainrule, "autograd": _autograd, "torch": _torch, "jax": _jax, "jax_jit": _jax_jit}[job["peer"]]
+    peer = PEERS[job["peer"]]
     for case in cases():
         if case.name not in job["cases"]:
             continue
@@ -51,6 +58,14 @@ def _chainrule(case: Case) -> Calls:
     if case.direction is not None:
         return Calls(lambda: f(variables), lambda: product(x, case.direction))
     return Calls(lambda: f(variables), lambda: gradient(x))
+
+
+def _chainrule_compiled(case: Case) -> Calls:
+    import chainrule as cr
+
+    f, x = case.make(np, *case.constants), case.argument
+    compiled = cr.compile(cr.grad(f)) if case.direction is None else cr.compile(lambda x: cr.hvp(f)(x, case.direction))
+    return Calls(None, lambda: compiled(x))
 
 
 def _autograd(case: Case) -> Calls:
@@ -114,6 +129,15 @@ def _jax_jit(case: Case) -> Calls:
     compiled = jax.jit(derivative)
     return Calls(None, lambda: jax.block_until_ready(compiled(x)))
 
+
+PEERS = {
+    "chainrule": _chainrule,
+    "chainrule_compiled": _chainrule_compiled,
+    "autograd": _autograd,
+    "torch": _torch,
+    "jax": _jax,
+    "jax_jit": _jax_jit,
+}
 
 if __name__ == "__main__":
     main(json.load(sys.stdin))

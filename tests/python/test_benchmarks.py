@@ -337,18 +337,27 @@ def test_a_run_of_a_tiny_workload(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_a_run_of_derivatives(tmp_path: Path) -> None:
     output = tmp_path / "derivatives.json"
-    assert derivatives.main(["--peers", "chainrule", "--quick", "--seconds", "0.01", "--output", str(output)]) == 0
+    peers = ["chainrule", "chainrule_compiled"]
+    assert derivatives.main(["--peers", ",".join(peers), "--quick", "--seconds", "0.01", "--output", str(output)]) == 0
     points = json.loads(output.read_text())["points"]
-    assert [point["key"]["case"] for point in points] == [case.name for case in derivatives.cases()]
-    assert all(sample[what] > 0 for point in points for sample in point["samples"] for what in ("record", "derivative"))
+    assert [(p["key"]["peer"], p["key"]["case"]) for p in points] == [(peer, c.name) for peer in peers for c in derivatives.cases()]
+    assert all(sample["derivative"] > 0 for point in points for sample in point["samples"])
+    assert all(sample["record"] > 0 for point in points if point["key"]["peer"] == "chainrule" for sample in point["samples"])
 
 
 def test_the_report_of_derivatives_compares_with_the_fastest_that_records(tmp_path: Path) -> None:
     store = Store(tmp_path / "made-up.json", MACHINE)
-    for peer, time in [("chainrule", 2e-6), ("autograd", 40e-6), ("torch", 8e-6), ("jax_jit", 1e-6)]:
+    for peer, time in [
+        ("chainrule", 2e-6),
+        ("chainrule_compiled", 0.2e-6),
+        ("autograd", 40e-6),
+        ("torch", 8e-6),
+        ("jax_jit", 1e-6),
+    ]:
         store.add(derivatives.key_of("f", peer), {"record": time, "derivative": 2 * time, "result": [1.0, 2.0]})
-    text = derivatives.report(store, ["f"], ["chainrule", "autograd", "torch", "jax_jit"])
-    assert "| f | 4 (4 to 4) | 80 (80 to 80) | 16 (16 to 16) | 2 (2 to 2) | 4 | torch |" in text
+    text = derivatives.report(store, ["f"], ["chainrule", "chainrule_compiled", "autograd", "torch", "jax_jit"])
+    assert "| f | 2 (2 to 2) | 40 (40 to 40) | 8 (8 to 8) | torch | 4 |" in text
+    assert "| f | 4 (4 to 4) | 0.4 (0.4 to 0.4) | 80 (80 to 80) | 16 (16 to 16) | 2 (2 to 2) | torch | 4 | 40 |" in text
     assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == []
     store.add(derivatives.key_of("f", "torch"), {"derivative": 1e-6, "result": [1.0, 2.1]})
     assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == ["f: torch finds another derivative"]
