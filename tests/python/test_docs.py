@@ -17,7 +17,8 @@ BLOCKS = {"README.md": 2, "docs/derivatives.md": 20}  # the least number of Pyth
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_python_blocks(name: str) -> None:
+def test_python_blocks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     fences = FENCE.findall((ROOT / name).read_text(encoding="utf-8"))
     assert sum(language == "python" for language, _ in fences) >= BLOCKS[name]
     names: dict[str, Any] = {"__name__": name}
@@ -30,3 +31,5 @@ def test_python_blocks(name: str) -> None:
                 exec(compile(code, name, "exec"), names)
             if following == "text":
                 assert printed.getvalue() == shown, f"printed by\n{code}"
+    for drawn in tmp_path.glob("*.svg"):
+        assert drawn.read_text(encoding="utf-8") == (ROOT / "docs" / "pictures" / drawn.name).read_text(encoding="utf-8")
