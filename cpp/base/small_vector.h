@@ -97,6 +97,9 @@ class SmallVector {
     std::copy(first, last, begin() + before);
   }
 
+  friend bool operator<(const SmallVector& a, const SmallVector& b) noexcept {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  }
   friend bool operator==(const SmallVector& a, const SmallVector& b) noexcept {
     return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
   }

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "bind/arrays.h"
 #include "bind/bindings.h"
+#include "bind/casters.h"
+#include "bind/values.h"
 #include "bind/variable.h"
 #include "graph/compiled.h"
 

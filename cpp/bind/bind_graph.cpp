@@ -11,6 +11,7 @@
 #include "bind/arrays.h"
 #include "bind/attributes.h"
 #include "bind/bindings.h"
+#include "bind/operations.h"
 #include "graph/differentiate.h"
 #include "graph/extract.h"
 #include "graph/interpreter.h"
@@ -33,10 +34,11 @@ std::string operation_of(const Graph& graph, NodeId id) {
   return std::binary_search(parameters.begin(), parameters.end(), id) ? "parameter" : "input";
 }
 
-NodeId apply(Graph& graph, const std::string& operation, graph::Operands inputs, const py::kwargs& keywords) {
-  const graph::Operation& found = graph::operation_named(operation);
+NodeId apply(Graph& graph, const AnyOperation& operation, graph::Operands inputs, const py::kwargs& keywords) {
+  const graph::SharedOperation found = operation_from(operation);
+  if (std::holds_alternative<std::shared_ptr<graph::RowFunction>>(operation)) graph.keep(found);
   std::string name = keywords.contains("name") ? keywords["name"].cast<std::string>() : std::string();
-  return graph.apply(found, std::move(inputs), attributes_of(found, keywords, "name"), std::move(name));
+  return graph.apply(*found, std::move(inputs), attributes_of(*found, keywords, "name"), std::move(name));
 }
 
 std::vector<py::array> evaluate(const Graph& graph, const std::vector<NodeId>& wanted, const std::map<NodeId, py::object>& feeds) {
@@ -197,6 +199,8 @@ void bind_graph(py::module_& module) {
           py::arg("node"),
           "A node's operation as a graph of its own, with its operands' nodes in it, each its own input or constant, and the "
           "result.")
+      .def_property_readonly(
+          "dtype", [](const Graph& graph) { return name_of(graph.dtype()); }, "The type of the graph's values.")
       .def("__len__", [](const Graph& graph) { return graph.size(); })
       .def("evaluate", &evaluate, py::arg("wanted"), py::arg("feeds"), kEvaluateDoc)
       .def(

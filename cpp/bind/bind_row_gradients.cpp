@@ -6,6 +6,7 @@
 #include "bind/array_view.h"
 #include "bind/arrays.h"
 #include "bind/bindings.h"
+#include "bind/operations.h"
 
 namespace py = pybind11;
 
@@ -35,10 +36,10 @@ py::array run(RowGradients& gradients, const py::array& x, const std::optional<p
 
 void bind_row_gradients(py::module_& module) {
   py::class_<RowGradients>(module, "RowGradients", py::is_final(), "The gradient of each row of a batch by itself.")
-      .def(py::init([](std::shared_ptr<Network> network, const std::string& loss, double alpha, bool labels) {
-             return RowGradients::make(std::move(network), loss, alpha, labels);
+      .def(py::init([](std::shared_ptr<Network> network, const std::optional<AnyOperation>& loss, double alpha, bool labels) {
+             return RowGradients::make(std::move(network), loss ? operation_from(*loss) : nullptr, alpha, labels);
            }),
-           py::arg("network"), py::kw_only(), py::arg("loss") = "", py::arg("alpha") = 0.0, py::arg("labels") = false)
+           py::arg("network"), py::kw_only(), py::arg("loss") = py::none(), py::arg("alpha") = 0.0, py::arg("labels") = false)
       .def("run", &run, py::arg("x"), py::arg("y") = std::nullopt, py::arg("scale") = 1.0);
 }
 

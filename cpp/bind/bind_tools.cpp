@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "base/cpu.h"
+#include "base/error.h"
 #include "base/fp_environment.h"
 #include "base/team.h"
 #include "base/threads.h"
@@ -9,6 +10,7 @@
 #include "bind/arrays.h"
 #include "bind/bindings.h"
 #include "kernels/table.h"
+#include "plan/schedule.h"
 #include "train/initialize.h"
 
 namespace py = pybind11;
@@ -21,6 +23,14 @@ auto without_gil(const Run& run) {
   const py::gil_scoped_release release;
   const FpEnvironment environment;
   return run();
+}
+
+void override_schedule(const std::optional<std::string>& schedule) {
+  if (!schedule) return plan::override_schedule(std::nullopt);
+  for (const plan::Schedule known : {plan::Schedule::rows, plan::Schedule::columns}) {
+    if (*schedule == plan::name_of(known)) return plan::override_schedule(known);
+  }
+  throw std::invalid_argument(text("override_schedule: expected rows or columns, got ", *schedule));
 }
 
 std::vector<std::string> activation_names() {
@@ -100,6 +110,7 @@ void bind_tools(py::module_& module) {
   module.def("loss_names", &loss_names);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
   module.def("override_threads", &override_threads, py::arg("count"));
+  module.def("override_schedule", &override_schedule, py::arg("schedule"));
   module.def("get_num_threads", &max_threads);
   module.def("thread_limits", &limits);
   module.def("supported_isas", [] {

@@ -9,6 +9,7 @@
 #include "bind/arrays.h"
 #include "bind/bindings.h"
 #include "bind/interrupt.h"
+#include "bind/operations.h"
 
 namespace py = pybind11;
 
@@ -43,11 +44,11 @@ class PyTrainer {
   using Validation = std::tuple<py::array, py::array, std::optional<py::array>>;
 
   PyTrainer(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input, graph::NodeId output,
-            const std::string& loss, double alpha, bool labels, const std::string& optimizer,
+            const AnyOperation& loss, double alpha, bool labels, const std::string& optimizer,
             const std::map<std::string, double>& settings, std::vector<std::string> metrics, double threshold, std::uint64_t seed)
       : metrics_(std::move(metrics)), labels_(labels) {
     train::TrainerSettings all;
-    all.loss = loss;
+    all.loss = operation_from(loss);
     all.alpha = alpha;
     all.labels = labels;
     all.optimizer = train::optimizer_settings(optimizer, settings);
@@ -209,7 +210,7 @@ void bind_training(py::module_& module) {
 
   py::class_<PyTrainer>(module, "Trainer", py::is_final(),
                         "One loss, one optimizer with its state, and the training plan of a network.")
-      .def(py::init<std::shared_ptr<Network>, const graph::Graph&, graph::NodeId, graph::NodeId, const std::string&, double, bool,
+      .def(py::init<std::shared_ptr<Network>, const graph::Graph&, graph::NodeId, graph::NodeId, const AnyOperation&, double, bool,
                     const std::string&, const std::map<std::string, double>&, std::vector<std::string>, double, std::uint64_t>(),
            py::arg("network"), py::arg("graph"), py::arg("input"), py::arg("output"), py::kw_only(), py::arg("loss"),
            py::arg("alpha"), py::arg("labels"), py::arg("optimizer"), py::arg("settings"), py::arg("metrics"), py::arg("threshold"),

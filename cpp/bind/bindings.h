@@ -6,6 +6,7 @@
 namespace chainrule::bind {
 
 void bind_errors(pybind11::module_& module);
+void bind_row_function(pybind11::module_& module);
 void bind_graph(pybind11::module_& module);
 void bind_variables(pybind11::module_& module);
 void bind_compiled(pybind11::module_& module);

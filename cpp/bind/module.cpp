@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The native core of chainrule. Private: use chainrule itself.";
   module.attr("__version__") = CHAINRULE_VERSION;
   chainrule::bind::bind_errors(module);
+  chainrule::bind::bind_row_function(module);
   chainrule::bind::bind_graph(module);
   chainrule::bind::bind_variables(module);
   chainrule::bind::bind_compiled(module);

@@ -13,6 +13,7 @@ Extract extract(const Graph& tape, std::span<const NodeId> inputs, std::span<con
   }
   Extract result{Graph(tape.dtype()), {}, {}};
   Graph& graph = result.graph;
+  graph.keep_those_of(tape);
   std::unordered_map<NodeId, NodeId> number;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Node& node = tape.node(inputs[i]);
@@ -42,12 +43,14 @@ Extract alone(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.operation == nullptr) throw std::invalid_argument(text("alone: expected a node with an operation, got node ", id));
   Extract result{Graph(graph.dtype()), {}, {}};
+  result.graph.keep_those_of(graph);
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const Node& operand = graph.node(node.inputs[i]);
     result.inputs.push_back(operand.constant ? result.graph.constant(operand.value)
                                              : result.graph.input(text("x", i), operand.shape, operand.dtype));
   }
-  result.outputs = {result.graph.apply(*node.operation, result.inputs, node.attributes, node.name)};
+  result.outputs = {
+      result.graph.apply(*node.operation, Operands(result.inputs.begin(), result.inputs.end()), node.attributes, node.name)};
   return result;
 }
 

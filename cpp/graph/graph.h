@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -103,6 +104,9 @@ class Graph {
   NodeId variable(const Tensor& value);
   /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
   NodeId apply(const Operation& operation, Operands inputs, const Attributes& attributes = {}, std::string name = {});
+  /// Keeps an operation alive as long as this graph and its copies: one that is not among all_operations().
+  void keep(std::shared_ptr<const Operation> operation) { kept_.push_back(std::move(operation)); }
+  void keep_those_of(const Graph& other) { kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end()); }
 
  private:
   /// Counts the node that has been filled in after the last.
@@ -112,6 +116,7 @@ class Graph {
   void take_name(const std::string& name);
 
   Nodes nodes_;
+  std::vector<std::shared_ptr<const Operation>> kept_;
   std::unordered_set<std::string> names_;
   std::vector<NodeId> inputs_;
   std::vector<NodeId> parameters_;

@@ -2,6 +2,7 @@
 // of operations (they add nodes), so that derivatives of derivatives, and drawings of the backward phase, come for free.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -52,8 +53,12 @@ class Operation {
   [[nodiscard]] virtual double flops(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;
 };
 
+using SharedOperation = std::shared_ptr<const Operation>;
+
 /// The operation called `name`; std::invalid_argument where there is none.
 [[nodiscard]] const Operation& operation_named(std::string_view name);
+/// The same for who takes others too, which somebody must own; these are never destroyed.
+[[nodiscard]] inline SharedOperation shared_operation(std::string_view name) { return {SharedOperation(), &operation_named(name)}; }
 /// All of them, in the order of ops/operations.inc.
 [[nodiscard]] std::span<const Operation* const> all_operations();
 

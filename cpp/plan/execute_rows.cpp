@@ -63,6 +63,11 @@ class Runner {
         return mask(step);
       case StepKind::loss:
         return loss(step);
+      case StepKind::function:
+        return step.function->by_element() ? by_element(step) : by_row(step);
+      case StepKind::loss_function:
+        by_row(step);
+        return metrics(step.operands[step.operands.size() - 2], step.operands.back());
     }
   }
 
@@ -101,22 +106,70 @@ class Runner {
     const std::int32_t* label = context_.label == nullptr ? nullptr : context_.label + rows_.begin;
     const Panels<const T> prediction = read_only(block(step.a));
     const Panels<const T> target = read_only(block(step.b));
-    const T* seed = context_.seed == nullptr ? nullptr : context_.seed + rows_.begin;
-    step.loss({prediction, target, label, seed, context_.loss + rows_.begin, block(step.out), count_, step.a.columns, step.alpha});
+    step.loss(
+        {prediction, target, label, seed(), context_.loss + rows_.begin, block(step.out), count_, step.a.columns, step.alpha});
+    metrics(step.a, step.b);
+  }
+
+  [[nodiscard]] const T* seed() const { return context_.seed == nullptr ? nullptr : context_.seed + rows_.begin; }
+
+  void metrics(Slot of_prediction, Slot of_target) const {
+    const std::int32_t* label = context_.label == nullptr ? nullptr : context_.label + rows_.begin;
+    const Panels<const T> prediction = read_only(block(of_prediction));
+    const Panels<const T> target = read_only(block(of_target));
+    const std::size_t columns = of_prediction.columns;
     for (const RowMetric<T>& metric : context_.metrics) {
       T* value = metric.value + rows_.begin;
       switch (metric.metric) {
         case Metric::accuracy:
-          program_.table->accuracy({prediction, target, label, value, count_, step.a.columns, metric.threshold});
+          program_.table->accuracy({prediction, target, label, value, count_, columns, metric.threshold});
           break;
         case Metric::mse:
-          program_.table->mse_loss({prediction, target, nullptr, nullptr, value, {}, count_, step.a.columns, 0});
+          program_.table->mse_loss({prediction, target, nullptr, nullptr, value, {}, count_, columns, 0});
           break;
         case Metric::mae:
-          program_.table->mae_loss({prediction, target, nullptr, nullptr, value, {}, count_, step.a.columns, 0});
+          program_.table->mae_loss({prediction, target, nullptr, nullptr, value, {}, count_, columns, 0});
           break;
       }
     }
+  }
+
+  /// A function of whole rows; of a loss the first output is the rows' losses.
+  void by_row(const RowStep<T>& step) const {
+    const bool is_loss = step.kind == StepKind::loss_function;
+    step.function->template run<T>(
+        count_,
+        [&](std::size_t i, std::size_t first, std::size_t count, T* to) {
+          const Slot from = step.operands[i];
+          if (from.columns == 0) {
+            std::copy_n(seed() + first, count, to);
+          } else {
+            unpack(read_only(block(from)).from_row(first), count, from.columns, to);
+          }
+        },
+        [&](std::size_t i, std::size_t first, std::size_t count, const T* from) {
+          if (is_loss && i == 0) {
+            std::copy_n(from, count, context_.loss + rows_.begin + first);
+          } else {
+            pack(from, count, step.out.columns, block(step.out).from_row(first));
+          }
+        });
+  }
+
+  /// A function of single elements: a panel is as good a row as any.
+  void by_element(const RowStep<T>& step) const {
+    const std::size_t width = step.out.columns;
+    for_panels(step.out, [&](std::size_t at) {
+      const std::size_t elements = count_ * kPanelWidth<T>;
+      const auto count_of = [&](std::size_t first, std::size_t count) { return std::min(count * width, elements - first * width); };
+      step.function->template run<T>((elements + width - 1) / width,
+                                     [&](std::size_t i, std::size_t first, std::size_t count, T* to) {
+                                       std::copy_n(source(step.operands[i], at) + first * width, count_of(first, count), to);
+                                     },
+                                     [&](std::size_t /*i*/, std::size_t first, std::size_t count, const T* from) {
+                                       std::copy_n(from, count_of(first, count), destination(step.out, at) + first * width);
+                                     });
+    });
   }
 
   const Program<T>& program_;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "graph/operation.h"
 #include "plan/memory.h"
+#include "plan/named_kernels.h"
 #include "plan/program.h"
 
 namespace chainrule::plan {
@@ -17,68 +18,6 @@ using graph::Node;
 using graph::NodeId;
 using kernels::Epilogue;
 using kernels::KernelTable;
-
-constexpr std::string_view kBackward = "_backward";
-
-/// "tanh_backward" without the ending; empty where `name` has another.
-std::string_view forward_name(std::string_view name) {
-  if (name.size() <= kBackward.size() || name.substr(name.size() - kBackward.size()) != kBackward) return {};
-  return name.substr(0, name.size() - kBackward.size());
-}
-
-// The kernels of an operation's name, from the same lists that declare them; null where the name is not of that kind.
-template <class T>
-auto unary_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.exp) {
-#define CHAINRULE_ACTIVATION(kernel, saved, alpha) \
-  if (name == #kernel) return table.kernel##_forward;
-#include "kernels/activations.inc"
-#undef CHAINRULE_ACTIVATION
-  if (name == "exp") return table.exp;
-  if (name == "log") return table.log;
-  if (name == "sqrt") return table.sqrt;
-  return nullptr;
-}
-
-template <class T>
-auto unary_backward_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.relu_backward) {
-#define CHAINRULE_ACTIVATION(kernel, saved, alpha) \
-  if (name == #kernel) return table.kernel##_backward;
-#include "kernels/activations.inc"
-#undef CHAINRULE_ACTIVATION
-  return nullptr;
-}
-
-template <class T>
-auto binary_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.add) {
-  if (name == "add") return table.add;
-  if (name == "subtract") return table.subtract;
-  if (name == "multiply") return table.multiply;
-  if (name == "divide") return table.divide;
-  return nullptr;
-}
-
-template <class T>
-auto row_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.softmax_forward) {
-  if (name == "softmax") return table.softmax_forward;
-  if (name == "log_softmax") return table.log_softmax_forward;
-  return nullptr;
-}
-
-template <class T>
-auto row_backward_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.softmax_backward) {
-  if (name == "softmax") return table.softmax_backward;
-  if (name == "log_softmax") return table.log_softmax_backward;
-  return nullptr;
-}
-
-template <class T>
-auto loss_kernel(const KernelTable<T>& table, std::string_view name) -> decltype(table.mse_loss) {
-#define CHAINRULE_LOSS(kernel, alpha, labels, values) \
-  if (name == #kernel) return table.kernel##_loss;
-#include "kernels/losses.inc"
-#undef CHAINRULE_LOSS
-  return nullptr;
-}
 
 template <class T>
 class Lowering {
@@ -211,6 +150,7 @@ class Lowering {
     const Node& n = node(id);
     if (n.operation == nullptr || is_parameter(id)) return;  // inputs, parameters, constants
     const std::string_view operation = name(id);
+    if (const auto* function = dynamic_cast<const graph::RowFunction*>(n.operation)) return lower_function(id, *function);
     if (operation == "matmul") return lower_product(id);
     if (operation == "dropout_mask") return lower_mask(id);
     if (loss_kernel(table_, operation) != nullptr) return lower_loss(id, operation);
@@ -353,6 +293,39 @@ class Lowering {
     if (program_.target.columns != 0) step.b = use(target);
     if (gradient != kNone) step.out = define(gradient);
     emit(step, id, std::string(loss), 4.0 * static_cast<double>(step.a.columns));
+  }
+
+  void lower_function(NodeId id, const graph::RowFunction& function) {
+    if (id == request_.loss) return lower_loss_function(id, function);
+    emit_function(id, StepKind::function, function.runner(), id);
+  }
+
+  // Like a native loss: one step with its derivative in the prediction.
+  void lower_loss_function(NodeId id, const graph::RowFunction& function) {
+    const graph::RowFunction* const pulled = function.derivative(graph::Mode::vjp, 0);
+    const auto is_gradient = [&](NodeId other) {
+      return pulled != nullptr && node(other).operation == pulled && node(other).inputs[0] == request_.seed;
+    };
+    const auto gradient = std::find_if(needed_.begin(), needed_.end(), is_gradient);
+    if (gradient == needed_.end()) return emit_function(id, StepKind::loss_function, function.runner(), kNone);
+    absorbed_[index(*gradient)] = true;
+    emit_function(*gradient, StepKind::loss_function, pulled->with_value(), *gradient);
+  }
+
+  void emit_function(NodeId id, StepKind kind, const std::shared_ptr<graph::RowRunner>& runner, NodeId out) {
+    RowStep<T> step;
+    step.kind = kind;
+    step.function = runner;
+    for (const NodeId input : node(id).inputs) {
+      step.operands.push_back(input == request_.seed ? Slot{} : use(input));
+      if (step.a.columns == 0) step.a = step.operands.back();  // what plans show, and sizes are estimated by
+    }
+    if (out != kNone) step.out = define(out);
+    const Node& n = node(id);
+    std::vector<graph::ValueType> types;
+    for (const NodeId input : n.inputs) types.push_back({node(input).shape, node(input).dtype});
+    const double flops = n.operation->flops(types, n.attributes);
+    emit(std::move(step), id, std::string(n.operation->name()), flops);
   }
 
   const Graph& graph_;

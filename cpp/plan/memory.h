@@ -34,6 +34,7 @@ class MemoryPlan {
     };
     for (RowStep<T>& step : program.steps) {
       for (Slot* slot : {&step.a, &step.b, &step.saved, &step.out}) resolve(*slot);
+      for (Slot& slot : step.operands) resolve(slot);
     }
     for (GradientTask& task : program.gradients) {
       resolve(task.x);

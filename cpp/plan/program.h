@@ -5,10 +5,12 @@
 // update, so that no gradient is ever stored.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/row_function.h"
 #include "kernels/table.h"
 #include "plan/parameters.h"
 
@@ -32,6 +34,8 @@ enum class StepKind : std::uint8_t {
   row_backward,    // out from cotangent a and saved
   dropout_mask,    // out = mask
   loss,            // losses, and out = gradient where it has a slot
+  function,        // out = f(operands), a function given in Python
+  loss_function,   // such a loss, and out = gradient where it has a slot
 };
 
 /// One operation on a block of rows.
@@ -39,6 +43,8 @@ template <class T>
 struct RowStep {
   StepKind kind = StepKind::dense;
   Slot a, b, saved, out;
+  std::vector<Slot> operands = {};  // of a function; without columns: the seed
+  std::shared_ptr<graph::RowRunner> function = nullptr;
   std::size_t weight = kNoParameter;
   std::size_t bias = kNoParameter;
   kernels::Epilogue epilogue = kernels::Epilogue::none;

@@ -25,8 +25,10 @@ void cut(std::span<ParameterTile> tiles, int parts, const Work& work) {
   }
 }
 
-bool is_element_wise(StepKind kind) noexcept {
-  return kind == StepKind::unary || kind == StepKind::unary_backward || kind == StepKind::binary;
+template <class T>
+bool is_element_wise(const RowStep<T>& step) noexcept {
+  return step.kind == StepKind::unary || step.kind == StepKind::unary_backward || step.kind == StepKind::binary ||
+         (step.kind == StepKind::function && step.function->by_element());
 }
 
 }  // namespace
@@ -44,14 +46,14 @@ std::optional<Schedule> forced_schedule() noexcept {
 
 template <class T>
 std::size_t panels_to_share(const RowStep<T>& step) noexcept {
-  const bool by_panels = is_element_wise(step.kind) || step.kind == StepKind::dense || step.kind == StepKind::input_gradient;
+  const bool by_panels = is_element_wise(step) || step.kind == StepKind::dense || step.kind == StepKind::input_gradient;
   return by_panels ? kernels::panel_count<T>(step.out.columns) : 0;
 }
 
 template <class T>
 bool rewrites(const std::vector<RowStep<T>>& steps, std::size_t i) noexcept {
   const Slot out = steps[i].out;
-  return i > 0 && is_element_wise(steps[i].kind) && out.offset == steps[i].a.offset && out.offset == steps[i - 1].out.offset;
+  return i > 0 && is_element_wise(steps[i]) && out.offset == steps[i].a.offset && out.offset == steps[i - 1].out.offset;
 }
 
 std::vector<Range> share_tiles(std::vector<ParameterTile>& tiles, std::size_t rows, int parts, Schedule schedule) {

@@ -46,21 +46,24 @@ Averages Sums::averages() const {
   return means;
 }
 
-LossGraph::LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const std::string& loss, double alpha,
-                     bool labels)
+LossGraph::LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const graph::SharedOperation& loss,
+                     double alpha, bool labels)
     : graph(base) {
-  const Shape prediction = graph.node(output).shape;
+  // A function given in Python takes targets of a width of its own.
+  const auto* const function = dynamic_cast<const graph::RowFunction*>(loss.get());
+  const Shape target = function == nullptr ? graph.node(output).shape : function->input_shape(1);
   request.input = input;
   request.output = output;
-  request.target = labels ? graph.input("target", {graph::kRows}, DType::int64) : graph.input("target", prediction, graph.dtype());
+  request.target = labels ? graph.input("target", {graph::kRows}, DType::int64) : graph.input("target", target, graph.dtype());
   request.seed = graph.input("seed", {graph::kRows}, graph.dtype());
   graph::Attributes attributes;
   attributes.alpha = alpha;
-  request.loss = graph.apply(graph::operation_named(loss), {output, request.target}, attributes, "loss");
+  graph.keep(loss);
+  request.loss = graph.apply(*loss, {output, request.target}, attributes, "loss");
 }
 
 template <class T>
-Evaluator<T>::Evaluator(NetworkOf<T>& network, const std::string& loss, double alpha, bool labels,
+Evaluator<T>::Evaluator(NetworkOf<T>& network, const graph::SharedOperation& loss, double alpha, bool labels,
                         std::vector<plan::Metric> metrics, double threshold)
     : network_(network), metrics_(std::move(metrics)), threshold_(threshold) {
   const LossGraph with_loss(network.graph(), network.input(), network.output(), loss, alpha, labels);

@@ -36,7 +36,7 @@ struct Sums {
 template <class T>
 class Evaluator {
  public:
-  Evaluator(NetworkOf<T>& network, const std::string& loss, double alpha, bool labels, std::vector<plan::Metric> metrics,
+  Evaluator(NetworkOf<T>& network, const graph::SharedOperation& loss, double alpha, bool labels, std::vector<plan::Metric> metrics,
             double threshold);
 
   /// To be called by one thread before a team's `run`: makes room for `threads` threads and this data's blocks.
@@ -65,7 +65,7 @@ class Evaluator {
 
 /// Adds the loss to a copy of a model's graph: its inputs, and the request without gradients.
 struct LossGraph {
-  LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const std::string& loss, double alpha,
+  LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const graph::SharedOperation& loss, double alpha,
             bool labels);
   graph::Graph graph;
   plan::Request request;

@@ -23,10 +23,10 @@ constexpr double kWriteRate = 15e9;
 template <class T>
 class RowGradientsOf final : public RowGradients {
  public:
-  RowGradientsOf(std::shared_ptr<Network> network, const std::string& loss, double alpha, bool labels)
+  RowGradientsOf(std::shared_ptr<Network> network, const graph::SharedOperation& loss, double alpha, bool labels)
       : owner_(std::move(network)),
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
-        of_loss_(!loss.empty()),
+        of_loss_(loss != nullptr),
         labels_(labels),
         gradients_per_row_(of_loss_ ? 1 : network_.outputs()) {
     const std::unique_lock lock(network_.mutex());
@@ -77,7 +77,7 @@ class RowGradientsOf final : public RowGradients {
   /// The operation that errors name.
   [[nodiscard]] const char* name() const noexcept { return of_loss_ ? "per_sample_gradients" : "residual_jacobian"; }
 
-  plan::Program<T> of_loss(const std::string& loss, double alpha) {
+  plan::Program<T> of_loss(const graph::SharedOperation& loss, double alpha) {
     LossGraph with_loss(network_.graph(), network_.input(), network_.output(), loss, alpha, labels_);
     return planned(with_loss.graph, with_loss.request, with_loss.request.loss, with_loss.request.seed);
   }
@@ -105,7 +105,7 @@ class RowGradientsOf final : public RowGradients {
     if (data.x.columns != network_.features()) refuse("features", network_.features(), data.x.columns);
     if (!of_loss_) return;
     if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
-    const std::size_t columns = labels_ ? 1 : network_.outputs();
+    const std::size_t columns = labels_ ? 1 : program_.target.columns;
     if (data.labels != labels_ || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
   }
 
@@ -141,7 +141,7 @@ class RowGradientsOf final : public RowGradients {
 
 }  // namespace
 
-std::unique_ptr<RowGradients> RowGradients::make(std::shared_ptr<Network> network, const std::string& loss, double alpha,
+std::unique_ptr<RowGradients> RowGradients::make(std::shared_ptr<Network> network, const graph::SharedOperation& loss, double alpha,
                                                  bool labels) {
   if (network->dtype() == DType::float32) return std::make_unique<RowGradientsOf<float>>(std::move(network), loss, alpha, labels);
   return std::make_unique<RowGradientsOf<double>>(std::move(network), loss, alpha, labels);

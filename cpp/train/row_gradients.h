@@ -11,9 +11,9 @@ namespace chainrule::train {
 
 class RowGradients {
  public:
-  /// Of a loss of targets or labels; of the outputs where `loss` is empty. The graph is the network's own: no dropout.
-  [[nodiscard]] static std::unique_ptr<RowGradients> make(std::shared_ptr<Network> network, const std::string& loss, double alpha,
-                                                          bool labels);
+  /// Of a loss of targets or labels; of the outputs where `loss` is null. The graph is the network's own: no dropout.
+  [[nodiscard]] static std::unique_ptr<RowGradients> make(std::shared_ptr<Network> network, const graph::SharedOperation& loss,
+                                                          double alpha, bool labels);
   RowGradients(const RowGradients&) = delete;
   RowGradients& operator=(const RowGradients&) = delete;
   virtual ~RowGradients() = default;

@@ -31,6 +31,10 @@ class TrainerOf final : public Trainer {
         optimizer_(settings.optimizer, network_.parameters()),
         batch_(0, settings.metrics, settings.threshold),
         evaluator_(network_, settings.loss, settings.alpha, settings.labels, settings.metrics, settings.threshold) {
+    if (!settings.metrics.empty() && !settings.labels &&
+        with_loss_.graph.node(with_loss_.request.target).shape != with_loss_.graph.node(output).shape) {
+      throw std::invalid_argument("metrics: expected none for targets of another width than the predictions'");
+    }
     for (const plan::Metric metric : settings.metrics) {
       if (settings.labels && metric != plan::Metric::accuracy) {
         throw std::invalid_argument("metrics: expected accuracy for targets that are labels, got mse or mae");
@@ -164,7 +168,7 @@ class TrainerOf final : public Trainer {
     if (data.x.columns != program_.input.columns) refuse("features", program_.input.columns, data.x.columns);
     if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
     if (data.weight && data.weight->rows != data.x.rows) refuse("sample weights", data.x.rows, data.weight->rows);
-    const std::size_t columns = settings_.labels ? 1 : program_.output.columns;
+    const std::size_t columns = settings_.labels ? 1 : program_.target.columns;
     if (data.labels != settings_.labels || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
   }
 
@@ -344,7 +348,7 @@ class TrainerOf final : public Trainer {
         }
       }
     }
-    return settings_.loss;
+    return std::string(settings_.loss->name());
   }
 
   std::shared_ptr<Network> owner_;

@@ -17,7 +17,7 @@
 namespace chainrule::train {
 
 struct TrainerSettings {
-  std::string loss;
+  graph::SharedOperation loss;
   double alpha = 0;  // the loss's parameter
   bool labels = false;
   OptimizerSettings optimizer;

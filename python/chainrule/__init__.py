@@ -27,8 +27,8 @@ from chainrule.optimizers import SGD, Adam, AdamW, LevenbergMarquardt, Optimizer
 from chainrule.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule import operators
+    from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
     from chainrule.graphs import Graph, trace
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp

@@ -16,6 +16,19 @@ class TrainingDiverged(ChainruleError):
 
 class CorruptFileError(ChainruleError): ...
 
+FEW_ROWS: int
+MANY_ROWS: int
+
+@final
+class RowFunction:
+    """A function whose value's rows depend on the same rows of its inputs alone, recorded on FEW_ROWS and on MANY_ROWS rows."""
+
+    def __init__(self, name: str, few: tuple[Graph, Sequence[int], int], many: tuple[Graph, Sequence[int], int]) -> None: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def by_element(self) -> bool: ...
+
 @final
 class Graph:
     def __init__(self, dtype: str) -> None: ...
@@ -23,9 +36,11 @@ class Graph:
     def input(self, name: str, shape: Sequence[int], dtype: str | None = None) -> int: ...
     def parameter(self, name: str, shape: Sequence[int]) -> int: ...
     def constant(self, value: NDArray[Any]) -> int: ...
+    @property
+    def dtype(self) -> str: ...
     def apply(
         self,
-        operation: str,
+        operation: str | RowFunction,
         inputs: Sequence[int],
         *,
         axes: Sequence[int] = (),
@@ -157,7 +172,7 @@ class Trainer:
         input: int,
         output: int,
         *,
-        loss: str,
+        loss: str | RowFunction,
         alpha: float,
         labels: bool,
         optimizer: str,
@@ -217,7 +232,9 @@ class RowGradients:
     labels: targets are class indices; otherwise values of shape (rows, outputs).
     """
 
-    def __init__(self, network: Network, *, loss: str = "", alpha: float = 0.0, labels: bool = False) -> None: ...
+    def __init__(
+        self, network: Network, *, loss: str | RowFunction | None = None, alpha: float = 0.0, labels: bool = False
+    ) -> None: ...
     def run(self, x: NDArray[Any], y: NDArray[Any] | None = None, scale: float = 1.0) -> NDArray[Any]:
         """(rows, parameters), or without a loss (rows * outputs, parameters): all parameters in the network's order, each in C order.
         ValueError names a NaN or infinity in x. The GIL is released."""
@@ -251,6 +268,9 @@ def set_num_threads(count: int) -> None: ...
 def get_num_threads() -> int: ...
 def override_threads(count: int) -> None:
     """Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests."""
+
+def override_schedule(schedule: str | None) -> None:
+    """Teams work by "rows" or by "columns" whatever the work; None takes it back. For tests."""
 
 def thread_limits() -> ThreadLimits: ...
 def supported_isas() -> list[str]: ...

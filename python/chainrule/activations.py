@@ -9,9 +9,11 @@ Dense(64, 'relu')
 Dense(64, LeakyReLU(alpha=0.2))
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any
 
 from chainrule import validation
+from chainrule._core import RowFunction
 from chainrule.names import Configured, resolve
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "GELU",
     "SELU",
     "ActivationFunction",
+    "Function",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
@@ -35,8 +38,16 @@ __all__ = [
 class ActivationFunction(Configured):
     """Base of the activation functions: the native operation's name and its parameter."""
 
-    name: ClassVar[str]
+    name: str
     alpha: float | None = None
+
+    def operation(self, columns: int, dtype: str) -> str | RowFunction:
+        """Return the native operation on so many columns."""
+        return self.name
+
+    def outputs(self, columns: int) -> int:
+        """Return the number of columns that come out when so many come in."""
+        return columns
 
 
 class Linear(ActivationFunction):
@@ -140,6 +151,51 @@ class LogSoftmax(ActivationFunction):
     name = "log_softmax"
 
 
+class Function(ActivationFunction):
+    """A function of arrays (rows, columns), made of NumPy's functions; the number of columns may change.
+
+    Parameters
+    ----------
+    function : callable
+        Each row of its result depends on the same row of its argument alone. It is recorded when a model is built and then runs
+        natively, with its derivative; what it closes over is a constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is built, for a function whose course depends on values (``np.where`` chooses), that has no derivative, or in
+        which rows depend on each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Input(2), cr.Dense(8, np.sin), lambda x: x[:, :4] * x[:, 4:], cr.Dense(1)])
+    >>> model.predict(np.zeros((1, 2)))
+    array([[0.]], dtype=float32)
+    """
+
+    _fields = ("function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        from chainrule.functions import RowFunction as Operations  # derivatives are loaded on first use
+
+        self.function = function
+        self._operations = Operations(function, "activation")
+        self.name = self._operations.name
+
+    def operation(self, columns: int, dtype: str) -> RowFunction:
+        """Return the recorded function on so many columns."""
+        return self._operations.operation((columns,), dtype)
+
+    def outputs(self, columns: int) -> int:
+        """Return the number of columns of the function's value."""
+        return self.operation(columns, "float32").columns
+
+    def __repr__(self) -> str:
+        return f"Function({self.name})"
+
+
 _TABLE: dict[str, type[ActivationFunction]] = {
     function.name: function
     for function in (
@@ -161,5 +217,7 @@ _TABLE: dict[str, type[ActivationFunction]] = {
 
 
 def activation(given: object) -> ActivationFunction:
-    """Return the activation that a name, a class or an instance stands for; None is linear."""
+    """Return the activation that a name, a class, an instance or a function stands for; None is linear."""
+    if callable(given) and not isinstance(given, type):
+        return Function(given)
     return resolve("activation", "linear" if given is None else given, ActivationFunction, _TABLE)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,16 @@ _depth = _Depth()
 def is_recording() -> bool:
     """Whether a transform is calling a function on variables now, in this thread."""
     return _depth.value > 0
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Record a function that will run on other values: its course must not depend on these."""
+    _core.set_tracing(True)
+    try:
+        yield
+    finally:
+        _core.set_tracing(False)
 
 
 class Recorder:

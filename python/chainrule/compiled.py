@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule import _core, trees
-from chainrule.calls import Function, Recorder, is_recording
+from chainrule.calls import Function, Recorder, is_recording, tracing
 from chainrule.recording import is_variable
 from chainrule.transforms import grad
 
@@ -61,15 +60,6 @@ def _signature(x: Any) -> Hashable:
     except TypeError:
         raise TypeError(f"compile: expected numbers, arrays and hashable arguments, got a {type(x).__name__}") from None
     return type(x), x
-
-
-@contextmanager
-def _tracing() -> Iterator[None]:
-    _core.set_tracing(True)
-    try:
-        yield
-    finally:
-        _core.set_tracing(False)
 
 
 class Compiled:
@@ -144,7 +134,7 @@ class Compiled:
                 return inputs[-1]
 
             args, keywords = trees.mapped(fresh, args), trees.mapped(fresh, keywords)
-            with _tracing():
+            with tracing():
                 result = self._function(*args, **keywords)
             outputs = [leaf for leaf in trees.leaves(result) if is_variable(leaf)]
             template = trees.mapped(lambda leaf: _HOLE if is_variable(leaf) else leaf, result)

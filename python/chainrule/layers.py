@@ -101,7 +101,7 @@ class Dense(Layer):
     ----------
     units : int
         Columns of y.
-    activation : str or class or ActivationFunction, optional
+    activation : str or class or ActivationFunction or function, optional
         f; None is the identity. See `chainrule.activations`.
     use_bias : bool, default True
         Whether there is a b.
@@ -146,8 +146,8 @@ class Dense(Layer):
         self.bias_init = initializer(bias_init)
 
     def outputs(self, features: int) -> int:
-        """Return `units`."""
-        return self.units
+        """Return `units`, or what a function given in Python makes of them."""
+        return self.activation.outputs(self.units)
 
     def parameters(self, features: int) -> tuple[ParameterSpec, ...]:
         """Return kernel and bias."""
@@ -175,7 +175,7 @@ class Activation(Layer):
 
     Parameters
     ----------
-    function : str or class or ActivationFunction
+    function : str or class or ActivationFunction or function
         See `chainrule.activations`.
     name : str, optional
         See `Layer`.
@@ -190,6 +190,10 @@ class Activation(Layer):
     def __init__(self, function: object, *, name: str | None = None) -> None:
         super().__init__(name)
         self.activation = activations.activation(function)
+
+    def outputs(self, features: int) -> int:
+        """Return the number of columns of the function's value."""
+        return self.activation.outputs(features)
 
     def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
         """Add the function."""
@@ -239,9 +243,12 @@ class Dropout(Layer):
 def _activate(graph: Graph, node: int, function: activations.ActivationFunction, place: Place) -> int:
     if isinstance(function, activations.Linear):
         return node
-    return graph.apply(function.name, [node], alpha=function.alpha, name=place.label)
+    operation = function.operation(graph.shape(node)[1], graph.dtype)
+    return graph.apply(operation, [node], alpha=function.alpha, name=place.label)
 
 
 def _short(function: activations.ActivationFunction) -> str:
     """Return the name where it says everything, else the whole description."""
+    if isinstance(function, activations.Function):
+        return function.name
     return repr(function.name) if function == activations.activation(function.name) else repr(function)

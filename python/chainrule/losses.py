@@ -12,12 +12,14 @@ Huber(delta=0.5)
 CrossEntropy(label_smoothing=0.0)
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from chainrule import validation
+from chainrule._core import RowFunction
 from chainrule.names import Configured, resolve
 
-__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "HalfMSE", "Huber", "Loss", "SigmoidNLL", "loss"]
+__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Function", "HalfMSE", "Huber", "Loss", "SigmoidNLL", "loss"]
 
 
 class Loss(Configured):
@@ -33,12 +35,19 @@ class Loss(Configured):
         Whether predictions are logits.
     takes_labels : bool
         Whether targets may be class indices.
+    any_targets : bool
+        Whether targets may have another number of columns than predictions.
     """
 
-    name: ClassVar[str]
+    name: str
     alpha: float = 0.0
     from_logits: ClassVar[bool] = False
     takes_labels: ClassVar[bool] = False
+    any_targets: ClassVar[bool] = False
+
+    def operation(self, outputs: int, targets: int, dtype: str) -> str | RowFunction:
+        """Return the native operation for predictions and targets of so many columns."""
+        return self.name
 
 
 class MSE(Loss):
@@ -108,11 +117,57 @@ class SigmoidNLL(Loss):
     takes_labels = True
 
 
+class Function(Loss):
+    """A function of prediction and target, made of NumPy's functions.
+
+    Parameters
+    ----------
+    function : callable
+        Of the prediction (rows, outputs) and the target (rows, any number of columns); returns the losses of the rows, of shape
+        (rows,), or their mean. It is recorded when a training begins and then runs natively, with its derivative; what it closes
+        over is a constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the training begins, for a function whose course depends on values (``np.where`` chooses), that has no derivative, or
+        that is no mean over rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> def log_cosh(prediction, target):
+    ...     return np.mean(np.log(np.cosh(prediction - target)))
+    >>> model = cr.Sequential([cr.Input(1), cr.Dense(1)])
+    >>> _ = model.fit(np.ones((8, 1)), np.ones(8), loss=log_cosh, verbose=0)
+    """
+
+    any_targets = True
+    _fields = ("function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        from chainrule.functions import RowFunction as Operations  # derivatives are loaded on first use
+
+        self.function = function
+        self._operations = Operations(function, "loss")
+        self.name = self._operations.name
+
+    def operation(self, outputs: int, targets: int, dtype: str) -> RowFunction:
+        """Return the recorded function for predictions and targets of so many columns."""
+        return self._operations.operation((outputs, targets), dtype)
+
+    def __repr__(self) -> str:
+        return f"Function({self.name})"
+
+
 _TABLE: dict[str, type[Loss]] = {
     kind.name: kind for kind in (MSE, HalfMSE, MAE, Huber, CrossEntropy, BinaryCrossEntropy, SigmoidNLL)
 }
 
 
 def loss(given: object) -> Loss:
-    """Return the loss that a name, a class or an instance stands for."""
+    """Return the loss that a name, a class, an instance or a function stands for."""
+    if callable(given) and not isinstance(given, type):
+        return Function(given)
     return resolve("loss", given, Loss, _TABLE)

@@ -1,7 +1,8 @@
 """Sequential: layers in a row that can be trained."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from chainrule import _core, validation
 from chainrule.callbacks import Callback
@@ -23,8 +24,9 @@ class Sequential(SampleGradients):
 
     Parameters
     ----------
-    layers : sequence of Layer
-        The layers, each object once. The first may be `Input(features)`; otherwise the first fit tells the input's width.
+    layers : sequence of Layer or function
+        The layers, each object once; a function of arrays is taken as `Activation(function)`. The first may be `Input(features)`;
+        otherwise the first fit tells the input's width.
     seed : int, default 0
         Keys everything random: initial values, shuffling, dropout. From 0 to 2**64 - 1.
     dtype : {"float32", "float64"}, default "float32"
@@ -58,7 +60,7 @@ class Sequential(SampleGradients):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    def __init__(self, layers: Iterable[Layer | Input], *, seed: int = 0, dtype: object = "float32") -> None:
+    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
         super().__init__(layers, seed=seed, dtype=dtype)
         self._lock = threading.Lock()  # held while the model trains
         self.history: History | None = None
@@ -99,7 +101,7 @@ class Sequential(SampleGradients):
             Passes over the data.
         batch_size : int, optional
             Rows per step; the last step of an epoch takes what is left. Left out: 32; all rows for `LevenbergMarquardt`.
-        loss : str or class or Loss
+        loss : str or class or Loss or function
             See `chainrule.losses`. May be left out once the model has been trained: then it is the last one.
         optimizer : str or class or Optimizer, default "adam"
             See `chainrule.optimizers`. The same object as in the last training, with the same loss and metrics, goes on with its
@@ -168,7 +170,7 @@ class Sequential(SampleGradients):
                 validation_data=validation_data,
                 validation_split=validation_split,
             )
-            goal = self._sessions.goal("fit", chosen, metrics, data.y.labels)
+            goal = self._sessions.goal("fit", chosen, metrics, data.y)
             choice = self._sessions.new_optimizer(optimizer)
             batch_size = choice.optimizer.batch_size(batch_size, len(data.x))
             self.build(data.x.shape[1])
@@ -239,7 +241,7 @@ class Sequential(SampleGradients):
         try:
             chosen = self._sessions.loss(loss, "train_on_batch")
             rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "train_on_batch")
-            goal = self._sessions.goal("train_on_batch", chosen, metrics, y_checked.labels)
+            goal = self._sessions.goal("train_on_batch", chosen, metrics, y_checked)
             choice = self._sessions.next_optimizer(optimizer)
             self.build(rows.shape[1])
             session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
@@ -290,7 +292,7 @@ class Sequential(SampleGradients):
         chosen = self._sessions.loss(loss, "evaluate")
         rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "evaluate")
         _core.require_finite(rows, "evaluate", "x")
-        goal = self._sessions.goal("evaluate", chosen, metrics, y_checked.labels)
+        goal = self._sessions.goal("evaluate", chosen, metrics, y_checked)
         trainer = self._sessions.for_evaluation(built, goal).trainer
         return trainer.evaluate(rows, y_checked.values, weight, self._scale)
 

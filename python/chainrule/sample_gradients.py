@@ -1,25 +1,28 @@
 """Derivatives in the parameters for each sample by itself: gradients of the loss, and the Jacobian of the outputs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from chainrule import _core
+from chainrule.building import Built
 from chainrule.data import labelled_rows
 from chainrule.layers import Input, Layer
 from chainrule.losses import Loss
 from chainrule.sessions import Sessions
 from chainrule.stack import Stack
+from chainrule.targets import Targets
 from chainrule.validation import Array
 
 
 class SampleGradients(Stack):
     """A stack of layers that tells what each sample asks of its parameters."""
 
-    def __init__(self, layers: Iterable[Layer | Input], *, seed: int = 0, dtype: object = "float32") -> None:
+    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
         super().__init__(layers, seed=seed, dtype=dtype)
         self._sessions = Sessions(self._layers, self._dtype, self._seed)
-        self._row_gradients: dict[tuple[Loss | None, bool], _core.RowGradients] = {}
+        self._row_gradients: dict[tuple[Loss | None, bool, int], _core.RowGradients] = {}
 
     def per_sample_gradients(self, x: object, y: object, *, loss: object = None) -> dict[str, Array]:
         """Return the gradient of each sample's loss in all parameters, without dropout.
@@ -62,7 +65,7 @@ class SampleGradients(Stack):
         built = self._ready(operation)
         chosen = self._sessions.loss(loss, operation)
         rows, y_checked, _ = labelled_rows(self._accept, x, y, None, chosen, operation)
-        flat = self._gradients_of(built.network, chosen, y_checked.labels).run(rows, y_checked.values, self._scale)
+        flat = self._gradients_of(built, chosen, y_checked).run(rows, y_checked.values, self._scale)
         ends = np.cumsum([np.prod(shape) for shape in built.shapes.values()])
         parts = np.split(flat, ends[:-1], axis=1) if built.shapes else []
         return {name: part.reshape(len(rows), *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
@@ -98,14 +101,18 @@ class SampleGradients(Stack):
         array([[3., 0., 4., 0., 1., 0.],
                [0., 3., 0., 4., 0., 1.]], dtype=float32)
         """
-        network = self._ready("residual_jacobian").network
+        built = self._ready("residual_jacobian")
         rows, _ = self._accept(x, "residual_jacobian", "x")
-        return self._gradients_of(network, None, False).run(rows, None, self._scale)
+        return self._gradients_of(built, None, None).run(rows, None, self._scale)
 
-    def _gradients_of(self, network: _core.Network, loss: Loss | None, labels: bool) -> _core.RowGradients:
+    def _gradients_of(self, built: Built, loss: Loss | None, y: Targets | None) -> _core.RowGradients:
         """Return the native gradients of a loss, or of the outputs, made when first asked for."""
-        found = self._row_gradients.get((loss, labels))
+        labels = y is not None and y.labels
+        columns = 0 if y is None or labels else y.values.shape[1]
+        found = self._row_gradients.get((loss, labels, columns))
         if found is None:
-            name, alpha = ("", 0.0) if loss is None else (loss.name, loss.alpha)
-            found = self._row_gradients[loss, labels] = _core.RowGradients(network, loss=name, alpha=alpha, labels=labels)
+            operation = None if loss is None else loss.operation(built.outputs, columns, self._dtype)
+            alpha = 0.0 if loss is None else loss.alpha
+            found = _core.RowGradients(built.network, loss=operation, alpha=alpha, labels=labels)
+            self._row_gradients[loss, labels, columns] = found
         return found

@@ -11,6 +11,7 @@ from chainrule.layers import Layer
 from chainrule.losses import Loss
 from chainrule.metrics import metric_names
 from chainrule.optimizers import SGD, LevenbergMarquardt, Optimizer, optimizer
+from chainrule.targets import Targets
 
 if TYPE_CHECKING:
     from chainrule.least_squares import LeastSquaresTrainer
@@ -26,6 +27,7 @@ class Goal(NamedTuple):
     loss: Loss
     metrics: tuple[str, ...]
     labels: bool
+    target_columns: int
 
 
 class Choice(NamedTuple):
@@ -61,15 +63,15 @@ class Sessions:
             raise ValueError(f"{operation}: expected a loss, such as loss='mse', for a model not trained before, got None")
         return self.last.goal.loss
 
-    def goal(self, operation: str, loss: Loss, metrics: Iterable[str] | str | None, labels: bool) -> Goal:
+    def goal(self, operation: str, loss: Loss, metrics: Iterable[str] | str | None, y: Targets) -> Goal:
         """Return the goal; metrics None are the last ones. Only accuracy is defined for class labels."""
         if metrics is None:
             metrics = () if self.last is None else self.last.goal.metrics
         names = metric_names(metrics)
         for name in names:
-            if labels and name != "accuracy":
+            if y.labels and name != "accuracy":
                 raise ValueError(f"{operation}: expected the metric 'accuracy' for integer labels, got {name!r}")
-        return Goal(loss, names, labels)
+        return Goal(loss, names, y.labels, 1 if y.labels else y.values.shape[1])
 
     def new_optimizer(self, given: object) -> Choice:
         """Return what is given to a fit: the same object as last time goes on, a name begins anew."""
@@ -118,7 +120,7 @@ class Sessions:
             graph.graph,
             graph.input,
             graph.output,
-            loss=goal.loss.name,
+            loss=goal.loss.operation(built.outputs, goal.target_columns, self._dtype),
             alpha=goal.loss.alpha,
             labels=goal.labels,
             optimizer=optimizer.name,

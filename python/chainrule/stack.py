@@ -1,14 +1,14 @@
 """A stack of layers with its parameters: what a model is before anything trains it."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from chainrule import _core, state, summary, validation
 from chainrule.building import Built, build, widths
 from chainrule.errors import ChainruleError
-from chainrule.layers import Input, Layer
+from chainrule.layers import Activation, Input, Layer
 from chainrule.validation import Array
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ T = TypeVar("T", bound="Stack")
 class Stack:
     """Layers applied one after the other: structure, parameters, prediction. `Sequential` adds training."""
 
-    def __init__(self, layers: Iterable[Layer | Input], *, seed: int = 0, dtype: object = "float32") -> None:
+    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
         if isinstance(layers, Layer | Input) or not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {layers!r}")
         given = list(layers)
@@ -299,9 +299,11 @@ class Stack:
         built.network.set_parameters(state.checked(values, built.shapes, self._dtype, operation))
 
 
-def _checked_layers(given: list[Layer | Input]) -> tuple[Layer, ...]:
+def _checked_layers(given: list[Layer | Input | Callable[..., Any]]) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     for layer in given:
+        if callable(layer) and not isinstance(layer, Layer | type):
+            layer = Activation(layer)
         if isinstance(layer, Input):
             raise ValueError(f"Sequential: expected Input at the front, got it after {len(layers)} layers")
         if not isinstance(layer, Layer):

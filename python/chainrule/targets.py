@@ -11,7 +11,7 @@ from chainrule.validation import Array
 
 
 class Targets(NamedTuple):
-    """Class indices of shape (rows,) where `labels`, else values of shape (rows, outputs)."""
+    """Class indices of shape (rows,) where `labels`, else values of shape (rows, outputs), or of another width for a loss that takes it."""
 
     values: Array
     labels: bool
@@ -24,9 +24,9 @@ def targets(y: object, operation: str, name: str, loss: Loss, outputs: int, rows
         raise ValueError(f"{operation}: expected {name} with {rows} rows, as many as x has, got shape {array.shape}")
     if loss.takes_labels and (array.ndim == 1 or (array.shape[1:] == (1,) and outputs > 1)):
         return Targets(_labels(array.reshape(rows), operation, name, loss, outputs), labels=True)
-    if array.ndim == 1 and outputs == 1:
+    if array.ndim == 1 and (outputs == 1 or loss.any_targets):
         array = array[:, None]
-    if array.shape != (rows, outputs):
+    if array.shape != (rows, outputs) and not (loss.any_targets and array.ndim == 2 and array.shape[1] > 0):
         hint = ""
         if array.ndim == 1 and not validation.is_float(array):
             hint = "; for class labels use the loss 'cross_entropy'"

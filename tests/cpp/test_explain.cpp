@@ -38,7 +38,7 @@ struct Trained {
     const Model model = mlp(DType::float32, sizes, "relu");
     net = network(model);
     TrainerSettings settings;
-    settings.loss = "mse";
+    settings.loss = graph::shared_operation("mse");
     settings.optimizer = optimizer_settings("sgd", {{"lr", 1e-6}});
     trainer = Trainer::make(net, model.graph, model.input, model.output, settings);
   }

@@ -34,11 +34,12 @@ void test_one_layer() {
   const std::shared_ptr<Network> net = network(model);
   const Data data(5, 3, 2);
   const double* x = data.x.data<double>();
-  const auto jacobian = RowGradients::make(net, "", 0, false);
+  const auto jacobian = RowGradients::make(net, nullptr, 0, false);
   CHECK(jacobian->size() == 8);
   CHECK(jacobian->gradients_per_row() == 2);
   const std::vector<double> of_outputs = gradients_of<double>(*jacobian, data.values());
-  const std::vector<double> of_loss = gradients_of<double>(*RowGradients::make(net, "half_mse", 0, false), data.values());
+  const std::vector<double> of_loss =
+      gradients_of<double>(*RowGradients::make(net, graph::shared_operation("half_mse"), 0, false), data.values());
   std::vector<double> y(10);
   net->predict(Data::view(data.x), 1, y.data());
   for (std::size_t i = 0; i < 5; ++i) {
@@ -60,7 +61,7 @@ void test_steps_on_single_rows(const std::vector<std::int64_t>& sizes, const cha
   const Model model = mlp(kDType<T>, sizes, activation);
   const Data data(kRows, static_cast<std::size_t>(sizes.front()), static_cast<std::size_t>(sizes.back()));
   TrainerSettings settings;
-  settings.loss = labels ? "cross_entropy" : "mse";
+  settings.loss = graph::shared_operation(labels ? "cross_entropy" : "mse");
   settings.labels = labels;
   settings.optimizer = optimizer_settings("sgd", {{"lr", 1.0}});
   const Dataset all = labels ? data.classes() : data.values();
@@ -92,8 +93,8 @@ void test_bits_of_teams() {
   const Model model = mlp(DType::float32, {20, 33, 3}, "tanh");
   const std::shared_ptr<Network> net = network(model);
   const Data data(150, 20, 3);
-  const auto of_loss = RowGradients::make(net, "mse", 0, false);
-  const auto of_outputs = RowGradients::make(net, "", 0, false);
+  const auto of_loss = RowGradients::make(net, graph::shared_operation("mse"), 0, false);
+  const auto of_outputs = RowGradients::make(net, nullptr, 0, false);
   override_threads(1);
   const std::vector<float> loss = gradients_of<float>(*of_loss, data.values());
   const std::vector<float> outputs = gradients_of<float>(*of_outputs, data.values());
@@ -109,7 +110,7 @@ void test_errors() {
   const Model model = mlp(DType::float32, {3, 2}, "relu");
   const std::shared_ptr<Network> net = network(model);
   Data data(5, 3, 2);
-  const auto gradients = RowGradients::make(net, "cross_entropy", 0, true);
+  const auto gradients = RowGradients::make(net, graph::shared_operation("cross_entropy"), 0, true);
   std::vector<float> out(5 * gradients->size());
   CHECK_THROWS(gradients->run(data.values(), out.data()), std::invalid_argument);
   data.labels[4] = 2;
@@ -117,7 +118,7 @@ void test_errors() {
   data.labels[4] = 0;
   data.x.data<double>()[14] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS(gradients->run(data.classes(), out.data()), std::invalid_argument);
-  CHECK_THROWS(RowGradients::make(net, "", 0, false)->run(Data(5, 4, 2).values(), out.data()), std::invalid_argument);
+  CHECK_THROWS(RowGradients::make(net, nullptr, 0, false)->run(Data(5, 4, 2).values(), out.data()), std::invalid_argument);
 }
 
 }  // namespace

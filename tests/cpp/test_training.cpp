@@ -19,7 +19,7 @@ namespace {
 
 TrainerSettings settings(const std::string& loss, bool labels, const std::string& optimizer) {
   TrainerSettings all;
-  all.loss = loss;
+  all.loss = graph::shared_operation(loss);
   all.labels = labels;
   all.optimizer = optimizer == "sgd"
                       ? optimizer_settings("sgd", {{"lr", 0.1}})

@@ -91,7 +91,7 @@ std::uint64_t trained(const Case& c, DType dtype, std::uint64_t steps) {
   const std::shared_ptr<Network> net = network(mlp(dtype, c.sizes, c.activation));
   const Model training = mlp(dtype, c.sizes, c.activation, c.dropout);
   TrainerSettings settings;
-  settings.loss = c.loss;
+  settings.loss = graph::shared_operation(c.loss);
   settings.alpha = std::strcmp(c.loss, "huber") == 0 ? 1 : 0;
   settings.labels = labels;
   settings.optimizer = optimizer_of(c.optimizer);
