@@ -57,6 +57,7 @@ JacobianWork jacobian_work(const Graph& graph, std::span<const NodeId> inputs, N
   }
   auto [copy, from, to] = extract(graph, inputs, std::vector<std::string>(inputs.size()), {&output, 1});
   std::vector<NodeId> tangents;
+  tangents.reserve(from.size());
   for (const NodeId id : from) tangents.push_back(copy.constant(Tensor(copy.dtype(), copy.node(id).shape)));
   NodeId start = copy.size();
   static_cast<void>(forward(copy, from, tangents, to));

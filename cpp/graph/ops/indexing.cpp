@@ -150,7 +150,7 @@ class Concatenate final : public Operation {
     for (int i = 0; i < input; ++i) before += element_count(graph.node(inputs[static_cast<std::size_t>(i)]).shape);
     Tensor index(DType::int64, graph.node(inputs[static_cast<std::size_t>(input)]).shape);
     std::iota(index.data<std::int64_t>(), index.data<std::int64_t>() + index.size(), static_cast<std::int64_t>(before));
-    return graph.apply(ops::gather(), {cotangent, graph.constant(std::move(index))});
+    return graph.apply(ops::gather(), {cotangent, graph.constant(index)});
   }
 
   [[nodiscard]] double flops(std::span<const ValueType> /*inputs*/, const Attributes& /*attributes*/) const override { return 0; }

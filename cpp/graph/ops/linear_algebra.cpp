@@ -357,7 +357,7 @@ class Cholesky final : public Operation {
         for (std::int64_t j = 0; j <= i; ++j) mask.data<T>()[i * n + j] = i == j ? T(0.5) : T(1);
       }
     });
-    return x * Expression{x.graph, x.graph->constant(std::move(mask))};
+    return x * Expression{x.graph, x.graph->constant(mask)};
   }
 };
 

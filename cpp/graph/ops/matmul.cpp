@@ -71,7 +71,8 @@ class Matmul final : public Operation {
     const auto columns = static_cast<std::size_t>(shape.back());
     // A column would be padded to a panel: (a b)^T = b^T a^T, a row of the same bits, is not.
     const bool turn = columns == 1;
-    const auto [ta, tb] = std::pair(attributes.transpose_a, attributes.transpose_b);
+    const bool ta = attributes.transpose_a;
+    const bool tb = attributes.transpose_b;
     for_floating(y.dtype(), [&]<class T>() {
       PanelMatrix<T> c(turn ? 1 : rows, turn ? rows : columns);
       const auto multiply = [&](const T* a, const T* b, T* to) {

@@ -48,7 +48,7 @@ class Cumsum final : public Operation {
   [[nodiscard]] NodeId vjp(Graph& graph, NodeId self, NodeId cotangent, int /*input*/) const override {
     Attributes attributes = graph.node(self).attributes;
     attributes.reversed = !attributes.reversed;
-    return graph.apply(*this, {cotangent}, std::move(attributes));
+    return graph.apply(*this, {cotangent}, attributes);
   }
   [[nodiscard]] double flops(std::span<const ValueType> inputs, const Attributes& /*attributes*/) const override {
     return elements(inputs[0].shape);
