@@ -93,27 +93,27 @@ void between_is_what_depends_and_is_needed() {
 }
 
 template <class T>
-void products_are_chains_of_fma() {
-  constexpr std::size_t kRowCount = 5;
+void products_are_chains_of_fma(std::size_t rows, std::size_t columns) {
   constexpr std::size_t kDepth = 37;
-  constexpr std::size_t kColumns = 19;
+  const auto row_count = static_cast<std::int64_t>(rows);
+  const auto column_count = static_cast<std::int64_t>(columns);
   Graph graph(kDType<T>);
   const NodeId a = graph.input("a", {kRows, kDepth}, kDType<T>);
-  const NodeId b = graph.parameter("b", {kDepth, kColumns});
-  const NodeId a_t = graph.input("a_t", {kDepth, kRowCount}, kDType<T>);
-  const NodeId b_t = graph.input("b_t", {kColumns, kDepth}, kDType<T>);
-  const Tensor left = random_tensor<T>({kRowCount, kDepth}, 1);
-  const Tensor right = random_tensor<T>({kDepth, kColumns}, 2);
-  Tensor left_t(kDType<T>, {kDepth, kRowCount});
-  Tensor right_t(kDType<T>, {kColumns, kDepth});
-  Tensor expected(kDType<T>, {kRowCount, kColumns});
+  const NodeId b = graph.parameter("b", {kDepth, column_count});
+  const NodeId a_t = graph.input("a_t", {kDepth, row_count}, kDType<T>);
+  const NodeId b_t = graph.input("b_t", {column_count, kDepth}, kDType<T>);
+  const Tensor left = random_tensor<T>({row_count, kDepth}, 1);
+  const Tensor right = random_tensor<T>({kDepth, column_count}, 2);
+  Tensor left_t(kDType<T>, {kDepth, row_count});
+  Tensor right_t(kDType<T>, {column_count, kDepth});
+  Tensor expected(kDType<T>, {row_count, column_count});
   for (std::size_t k = 0; k < kDepth; ++k) {
-    for (std::size_t i = 0; i < kRowCount; ++i) left_t.data<T>()[k * kRowCount + i] = left.data<T>()[i * kDepth + k];
-    for (std::size_t j = 0; j < kColumns; ++j) right_t.data<T>()[j * kDepth + k] = right.data<T>()[k * kColumns + j];
-    for (std::size_t i = 0; i < kRowCount; ++i) {
-      for (std::size_t j = 0; j < kColumns; ++j) {
-        T& sum = expected.data<T>()[i * kColumns + j];
-        sum = std::fma(left.data<T>()[i * kDepth + k], right.data<T>()[k * kColumns + j], sum);
+    for (std::size_t i = 0; i < rows; ++i) left_t.data<T>()[k * rows + i] = left.data<T>()[i * kDepth + k];
+    for (std::size_t j = 0; j < columns; ++j) right_t.data<T>()[j * kDepth + k] = right.data<T>()[k * columns + j];
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        T& sum = expected.data<T>()[i * columns + j];
+        sum = std::fma(left.data<T>()[i * kDepth + k], right.data<T>()[k * columns + j], sum);
       }
     }
   }
@@ -244,8 +244,12 @@ int main() {
   names_are_unique_and_found();
   kinds_are_recognised();
   between_is_what_depends_and_is_needed();
-  products_are_chains_of_fma<float>();
-  products_are_chains_of_fma<double>();
+  // 256 and 257 rows: panels lie further apart than their rows ask for.
+  for (const std::size_t rows : {5, 256, 257}) {
+    products_are_chains_of_fma<float>(rows, 19);
+    products_are_chains_of_fma<double>(rows, 19);
+  }
+  products_are_chains_of_fma<double>(256, 1);
   sums_run_in_row_order();
   depth_costs_time_only();
   fused_operations_differentiate_in_linear_size();
