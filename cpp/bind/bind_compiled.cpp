@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
@@ -25,7 +26,9 @@ using graph::Compiled;
 struct CompiledObject {
   PyObject_HEAD vectorcallfunc call;
   Compiled* program;
-  bool single;  // the one output itself, else a tuple of them
+  PyObject* hole;       // stands for a number or array in the two
+  PyObject* arguments;  // a tuple: what the program is called with, in lists and tuples
+  PyObject* result;
 };
 
 CompiledObject& object_of(PyObject* object) { return *reinterpret_cast<CompiledObject*>(object); }
@@ -54,20 +57,50 @@ bool take(const Tensor& input, PyObject* argument) {
   return true;
 }
 
+/// Takes what stands at the template's holes, from input i on; false where the argument is made in another way.
+bool take_all(const CompiledObject& object, PyObject* wanted, PyObject* argument, std::size_t& i) {
+  if (wanted == object.hole) return take(object.program->input(i++), argument);
+  const bool both_lists = PyList_CheckExact(wanted) && PyList_CheckExact(argument);
+  if (!both_lists && !(PyTuple_CheckExact(wanted) && PyTuple_CheckExact(argument))) return false;
+  const Py_ssize_t size = PySequence_Fast_GET_SIZE(wanted);
+  if (PySequence_Fast_GET_SIZE(argument) != size) return false;
+  for (Py_ssize_t part = 0; part < size; ++part) {
+    if (!take_all(object, PySequence_Fast_GET_ITEM(wanted, part), PySequence_Fast_GET_ITEM(argument, part), i)) return false;
+  }
+  return true;
+}
+
+/// The template with the outputs from number i on in its holes; containers are new.
+py::object filled(const CompiledObject& object, py::handle result, std::size_t& i) {
+  if (result.ptr() == object.hole) return value_of(object.program->output(i++));
+  if (py::isinstance<py::dict>(result)) {
+    py::dict made;
+    for (const auto& [key, part] : py::reinterpret_borrow<py::dict>(result)) made[key] = filled(object, part, i);
+    return std::move(made);
+  }
+  if (!py::isinstance<py::list>(result) && !py::isinstance<py::tuple>(result)) return py::reinterpret_borrow<py::object>(result);
+  py::list parts;
+  for (const py::handle part : result) parts.append(filled(object, part, i));
+  if (PyList_CheckExact(result.ptr())) return std::move(parts);
+  if (PyTuple_CheckExact(result.ptr())) return py::tuple(parts);
+  return py::hasattr(result, "_fields") ? py::type::of(result)(*parts) : py::type::of(result)(parts);
+}
+
 PyObject* call(PyObject* self, PyObject* const* arguments, std::size_t flags, PyObject* keywords) noexcept {
   CompiledObject& object = object_of(self);
   const auto count = static_cast<std::size_t>(PyVectorcall_NARGS(flags));
-  if (count != object.program->inputs() || (keywords != nullptr && PyTuple_GET_SIZE(keywords) != 0)) Py_RETURN_NONE;
+  if (count != static_cast<std::size_t>(PyTuple_GET_SIZE(object.arguments)) ||
+      (keywords != nullptr && PyTuple_GET_SIZE(keywords) != 0))
+    Py_RETURN_NONE;
   try {
-    Compiled& program = *object.program;
+    std::size_t input = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (!take(program.input(i), arguments[i])) Py_RETURN_NONE;
+      const auto place = static_cast<Py_ssize_t>(i);
+      if (!take_all(object, PyTuple_GET_ITEM(object.arguments, place), arguments[i], input)) Py_RETURN_NONE;
     }
-    program.run();
-    if (object.single) return value_of(program.output(0)).release().ptr();
-    py::tuple results(program.outputs());
-    for (std::size_t i = 0; i < program.outputs(); ++i) results[i] = value_of(program.output(i));
-    return results.release().ptr();
+    object.program->run();
+    std::size_t output = 0;
+    return filled(object, object.result, output).release().ptr();
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (...) {
@@ -77,7 +110,9 @@ PyObject* call(PyObject* self, PyObject* const* arguments, std::size_t flags, Py
 }
 
 void destroy(PyObject* self) {
-  delete object_of(self).program;
+  CompiledObject& object = object_of(self);
+  delete object.program;
+  for (PyObject* held : {object.hole, object.arguments, object.result}) Py_XDECREF(held);
   PyTypeObject* const type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);
@@ -103,18 +138,24 @@ PyTypeObject* compiled_type() {
 }
 
 py::object compile(const graph::Graph& graph, const std::vector<graph::NodeId>& inputs, const std::vector<graph::NodeId>& outputs,
-                   bool single) {
-  if (single && outputs.size() != 1) {
-    throw std::invalid_argument(text("compile: expected one output, got ", outputs.size()));
-  }
+                   std::optional<py::tuple> arguments, std::optional<py::object> result, py::object hole) {
+  const auto holes = [&hole](std::size_t count) {
+    py::tuple all(count);
+    for (std::size_t i = 0; i < count; ++i) all[i] = hole;
+    return all;
+  };
+  if (!arguments) arguments = holes(inputs.size());
+  if (!result) result = holes(outputs.size());
   auto program = std::make_unique<Compiled>(graph, inputs, outputs);
   PyTypeObject* const type = compiled_type();
   PyObject* const made = type->tp_alloc(type, 0);
   if (made == nullptr) throw py::error_already_set();
   CompiledObject& object = object_of(made);
   object.call = call;
-  object.single = single;
   object.program = program.release();
+  object.arguments = arguments->release().ptr();
+  object.result = result->release().ptr();
+  object.hole = hole.release().ptr();
   return py::reinterpret_steal<py::object>(made);
 }
 
@@ -132,8 +173,10 @@ py::dict facts(const py::object& compiled) {
 
 void bind_compiled(py::module_& module) {
   module.add_object("Compiled", reinterpret_cast<PyObject*>(Py_NewRef(reinterpret_cast<PyObject*>(compiled_type()))));
-  module.def("compile", &compile, py::arg("graph"), py::arg("inputs"), py::arg("outputs"), py::arg("single"),
-             "The outputs as a function of the inputs; `single`: of the one output itself, not in a tuple.");
+  module.def("compile", &compile, py::arg("graph"), py::arg("inputs"), py::arg("outputs"), py::arg("arguments") = std::nullopt,
+             py::arg("result") = std::nullopt, py::arg("hole") = py::none(),
+             "The outputs as a function of the inputs. `arguments` is a tuple of what it is called with, and `result` what it "
+             "returns, with `hole` in the place of each input and output; left out, the inputs one by one and a tuple of outputs.");
   module.def("compiled_facts", &facts, py::arg("compiled"),
              "Nodes that a run evaluates, in order; passes over memory; bytes of buffers.");
   module.def("set_tracing", &set_tracing, py::arg("tracing"),

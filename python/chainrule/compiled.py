@@ -26,15 +26,10 @@ _HOLE = _Hole()
 class Program(NamedTuple):
     """What one signature was compiled to."""
 
-    run: Callable[..., Any]  # from the arrays of the arguments to the computed values
+    run: Callable[..., Any]  # from the arguments, or where `flat` from the arrays in them, to the result
+    flat: bool
     dtype: str
     shapes: tuple[tuple[int, ...], ...]  # of the arrays
-    result: Any  # the result's containers and constants, with holes
-
-    def fill(self, values: tuple[Any, ...]) -> Any:
-        """Return the result with computed values in its holes."""
-        rest = iter(values)
-        return trees.mapped(lambda leaf: next(rest) if leaf is _HOLE else leaf, self.result)
 
 
 def _takes_nothing(*_: Any) -> None:
@@ -43,6 +38,11 @@ def _takes_nothing(*_: Any) -> None:
 
 def _is_number(x: Any) -> bool:
     return isinstance(x, (float, np.floating)) or (isinstance(x, np.ndarray) and x.dtype.kind == "f")
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether x is an input, or lists and tuples of nothing else."""
+    return all(map(_is_plain, x)) if type(x) in (list, tuple) else is_variable(x)
 
 
 def _signature(x: Any) -> Hashable:
@@ -114,12 +114,10 @@ class Compiled:
         program = self._programs.get(key)
         if program is None:
             program = self._programs[key] = self._compiled(args, keywords, numbers)
-        arrays = [np.asarray(x, program.dtype) for x in numbers]
-        values = program.run(*arrays)
-        if len(numbers) == len(args) == len(leaves) and program.result is _HOLE:
-            self._last = program.run
-            return values
-        return program.fill(values if isinstance(values, tuple) else (values,))
+        if program.flat:
+            return program.run(*(np.asarray(x, program.dtype) for x in numbers))
+        self._last = program.run
+        return program.run(*trees.mapped(lambda x: np.asarray(x, program.dtype), args))
 
     def _compiled(self, args: tuple[Any, ...], keywords: dict[str, Any], numbers: list[Any]) -> Program:
         types = {np.asarray(x).dtype for x in numbers if not isinstance(x, float)}
@@ -139,10 +137,12 @@ class Compiled:
             outputs = [leaf for leaf in trees.leaves(result) if is_variable(leaf)]
             template = trees.mapped(lambda leaf: _HOLE if is_variable(leaf) else leaf, result)
             shapes = tuple(x.shape for x in inputs)
+            flat = bool(keywords) or not all(_is_plain(x) for x in args)
             if not outputs:
-                return Program(lambda *_: (), dtype, shapes, template)
+                return Program(lambda *_: trees.mapped(lambda leaf: leaf, template), True, dtype, shapes)
             graph, of_inputs, of_outputs = _core.extract(inputs, [""] * len(inputs), outputs)
-        return Program(_core.compile(graph, of_inputs, of_outputs, template is _HOLE), dtype, shapes, template)
+        holes = (_HOLE,) * len(inputs) if flat else trees.mapped(lambda _: _HOLE, args)
+        return Program(_core.compile(graph, of_inputs, of_outputs, holes, template, _HOLE), flat, dtype, shapes)
 
 
 def compile(f: Function) -> Compiled:  # noqa: A001 (called as cr.compile)

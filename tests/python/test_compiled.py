@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 def compare(graph: _core.Graph, inputs: list[int], wanted: list[int], feeds: dict[int, Array]) -> None:
     """Run the same nodes by the interpreter and compiled, twice: the second run finds the buffers used."""
-    program = _core.compile(graph, inputs, wanted, False)
+    program = _core.compile(graph, inputs, wanted)
     for _ in range(2):
         for found, expected in zip(program(*(feeds[i] for i in inputs)), graph.evaluate(wanted, feeds), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -87,7 +87,7 @@ def test_only_what_is_needed_is_evaluated() -> None:
     x, unused = graph.input("x", (3,)), graph.input("unused", (3,))
     dear = graph.apply("exp", [unused])
     y = graph.apply("sin", [x])
-    facts = _core.compiled_facts(_core.compile(graph, [x, unused], [y], True))
+    facts = _core.compiled_facts(_core.compile(graph, [x, unused], [y]))
     assert facts["evaluated"] == [y]
     assert dear not in facts["evaluated"]
 
@@ -97,7 +97,7 @@ def test_memory_is_used_again() -> None:
     x = node = graph.input("x", (1000, 100))
     for _ in range(50):
         node = graph.apply("sin", [graph.apply("transpose", [node], axes=(1, 0))])
-    facts = _core.compiled_facts(_core.compile(graph, [x], [node], True))
+    facts = _core.compiled_facts(_core.compile(graph, [x], [node]))
     assert facts["buffer_bytes"] <= 3 * 8 * 1000 * 100
 
 
@@ -106,7 +106,7 @@ def test_operations_by_element_are_one_pass() -> None:
     x = node = graph.input("x", (1000,))
     for _ in range(50):
         node = graph.apply("sin", [graph.apply("multiply", [node, x])])
-    facts = _core.compiled_facts(_core.compile(graph, [x], [node], True))
+    facts = _core.compiled_facts(_core.compile(graph, [x], [node]))
     assert facts["steps"] == 1
     assert facts["buffer_bytes"] == 8 * 1000
 
@@ -137,6 +137,28 @@ def test_containers_and_later_values() -> None:
         np.testing.assert_array_equal(gradient["w"], of_p["w"])
         np.testing.assert_array_equal(gradient["b"], of_p["b"])
     assert repr(compiled) == "Compiled(network, 1 signature)"
+
+
+def test_lists_and_tuples_are_made_and_taken_natively() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return [x[0] * y[0][1], (x[1] - 1, 3, None)], {"sum": np.sum(y[1])}
+
+    compiled = cr.compile(f)
+    x, y = [0.5, 2.0], ([1.0, 3.0], np.arange(3.0))
+    for _ in range(2):
+        assert compiled(x, y) == f(x, y)
+    first = compiled(x, y)
+    first[0].append(1)
+    assert compiled(x, y) == f(x, y)
+    assert "1 signature)" in repr(compiled)
+    # Made in another way, they are another signature, whatever the numbers.
+    assert compiled((0.5, 2.0), y) == f(x, y)
+    assert compiled([0.5, 2.0, 1.0], y) == f(x, y)
+    assert "3 signatures" in repr(compiled)
+    gradient = cr.compile(cr.grad(lambda w: np.tanh(w[0] * w[1]) + w[2]))
+    np.testing.assert_allclose(
+        gradient([0.3, 0.4, 0.5]), cr.grad(lambda w: np.tanh(w[0] * w[1]) + w[2])([0.3, 0.4, 0.5]), rtol=1e-15
+    )
 
 
 def test_shapes_and_types_are_compiled_anew() -> None:
@@ -280,12 +302,10 @@ def test_errors() -> None:
     x, y = graph.input("x", (2,)), graph.input("y", (2,))
     both = graph.apply("add", [x, y])
     with pytest.raises(ValueError, match="compile: expected y among the inputs"):
-        _core.compile(graph, [x], [both], True)
-    with pytest.raises(ValueError, match="compile: expected one output, got 2"):
-        _core.compile(graph, [x, y], [both, x], True)
+        _core.compile(graph, [x], [both])
     rows = _core.Graph("float64")
     with pytest.raises(ValueError, match="compile: expected fixed shapes"):
-        _core.compile(rows, [rows.input("x", (-1, 2))], [0], True)
+        _core.compile(rows, [rows.input("x", (-1, 2))], [0])
 
 
 def test_an_error_while_running_leaves_the_program_usable() -> None:
