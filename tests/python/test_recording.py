@@ -156,6 +156,21 @@ CASES: list[Case] = [
     ("array", lambda a: cnp.array([[a[0], 1.0], [2.0, a[1] * a[2]]]), (V,)),
     ("full", lambda a: cnp.full((2, 3), a[0]), (V,)),
     ("linspace", lambda a: cnp.linspace(a[0], a[1], 7), (V,)),
+    ("r_", lambda a, b: cnp.r_[a, 1.0, b[0], 2:4], (V, W)),
+    ("r_ along an axis", lambda a, b: cnp.r_["1", a, b], (A, B)),
+    ("c_", lambda a: cnp.c_[a, np.arange(5.0), a * a], (V,)),
+    ("mean of a list", lambda a: cnp.mean([a[0], a[1], 3.0]), (V,)),
+    ("std of lists", lambda a: cnp.std([[a[0], a[1]], [2.0, a[2]]], axis=1), (V,)),
+    ("norm of a list", lambda a: cnp.linalg.norm([a[0], a[3], 1.0]), (V,)),
+    ("append to a list", lambda a: cnp.append([a[0], 1.0], a[1:3]), (V,)),
+    ("stack of a list", lambda a, b: cnp.stack([a, b]), (A, B)),
+    # slopes between neighbours
+    ("gradient", np.gradient, (V,)),
+    ("gradient along all axes", lambda x: np.gradient(x, 2.0), (A,)),
+    ("gradient along an axis", lambda x: np.gradient(x, np.array([0.0, 1.0, 3.0, 3.5]), axis=2, edge_order=2), (STACK,)),
+    ("gradient of two", lambda x: np.gradient(x[:2], 0.5), (V,)),
+    ("clip by keywords", lambda x: np.clip(x, a_min=-0.5, a_max=0.7), (A,)),
+    ("std of one", lambda x: np.std(x[:1]) + x[1], (V,)),
 ]
 
 
@@ -186,7 +201,7 @@ def test_every_ufunc_says_what_it_does() -> None:
     silent = []
     for name in dir(np):
         ufunc = getattr(np, name)
-        if not isinstance(ufunc, np.ufunc) or ufunc.nin > 2 or name == "matmul":
+        if not isinstance(ufunc, np.ufunc) or ufunc.nin > 2 or name in ("matmul", "matvec", "vecdot", "vecmat"):  # not of numbers
             continue
         try:
             ufunc(*[x] * ufunc.nin)
@@ -197,7 +212,7 @@ def test_every_ufunc_says_what_it_does() -> None:
     # Of whole numbers or bits, not differentiable, or not a function of real numbers.
     assert set(silent) <= {
         "bitwise_and", "bitwise_count", "bitwise_or", "bitwise_xor", "gcd", "invert", "isnat", "lcm", "left_shift", "right_shift",
-        "nextafter", "spacing", "frexp", "matvec", "vecmat", "vecdot",
+        "nextafter", "spacing", "frexp",
     }  # fmt: skip
     assert np.sin in OPERATIONS
     assert np.power in UFUNCS
@@ -242,6 +257,26 @@ def test_sinc_is_smooth_at_zero() -> None:
     assert derivative(0.0) == 0
     assert cr.grad(derivative)(0.0) == pytest.approx(-(np.pi**2) / 3, rel=1e-14)
     assert cr.grad(cr.grad(cr.grad(derivative)))(0.0) == pytest.approx(np.pi**4 / 5, rel=1e-13)
+
+
+def test_products_of_stacks_of_vectors() -> None:
+    x, m = RNG.standard_normal((4, 3)), RNG.standard_normal((4, 3, 3))
+    for name, arrays in [("vecdot", (x, x[0])), ("matvec", (m, x)), ("vecmat", (x, m[0]))]:
+        if hasattr(np, name):  # NumPy 2.0 and 2.2
+            function = getattr(np, name)
+            np.testing.assert_allclose(function(*map(cr.variable, arrays)).value, function(*arrays), rtol=1e-13)
+            cr.check_grads(function, arrays)
+
+
+def test_angle_is_piecewise_constant() -> None:
+    assert np.array_equal(np.angle(cr.variable([2.0, -3.0]), deg=True), [0.0, 180.0])
+
+
+def test_spacings_of_gradient_are_checked() -> None:
+    with pytest.raises(TypeError, match="one for each of 2 axes, got 3"):
+        np.gradient(cr.variable(A), 1.0, 2.0, 3.0)
+    with pytest.raises(ValueError, match="too small"):
+        np.gradient(cr.variable(A[:1]), axis=0)
 
 
 def test_nested_sequences_keep_their_order() -> None:

@@ -13,6 +13,7 @@ Examples
 
 from __future__ import annotations
 
+import functools as _functools
 from typing import Any
 
 import numpy as _np
@@ -60,10 +61,66 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *args:
     return start * (1 - share) + stop * share
 
 
+class _Joined:
+    """np.r_ and np.c_, of variables too."""
+
+    def __init__(self, of: Any) -> None:
+        self._of = of
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not _has_variable(parts):
+            return self._of[key]
+        orders = [part for part in parts if isinstance(part, str)]
+        arrays = [_np.r_[part] if isinstance(part, slice) else part for part in parts if not isinstance(part, str)]
+        return _recording.arranged(lambda places: self._of[tuple([*orders, *places])], arrays)
+
+
+r_ = _Joined(_np.r_)
+c_ = _Joined(_np.c_)
+
+# Those that take sequences of arrays: what a list of variables is to them they see for themselves.
+_OF_SEQUENCES = {
+    *("concatenate", "concat", "stack", "vstack", "hstack", "dstack", "column_stack", "row_stack", "block", "broadcast_arrays"),
+    *("select", "choose", "meshgrid", "einsum", "multi_dot", "piecewise", "ix_"),
+}
+
+
+def _of_arrays(function: Any) -> Any:
+    """Return a function of NumPy's that takes lists with variables among the elements as arrays, as it takes lists of numbers."""
+
+    @_functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if any(isinstance(arg, list) and _has_variable(arg) for arg in args):
+            args = tuple(array(arg) if isinstance(arg, list) and _has_variable(arg) else arg for arg in args)
+        return function(*args, **keywords)
+
+    return call
+
+
+class _Names:
+    """A module of NumPy's, whose functions take lists with variables among the elements."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._module, name)
+        is_function = callable(found) and not isinstance(found, (type, _np.ufunc)) and name not in _OF_SEQUENCES
+        return _of_arrays(found) if is_function else found
+
+    def __dir__(self) -> list[str]:
+        return dir(self._module)
+
+
+linalg = _Names(_np.linalg)
+_names = _Names(_np)
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return getattr(_np, name)
+    return getattr(_names, name)
 
 
 def __dir__() -> list[str]:

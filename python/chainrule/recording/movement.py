@@ -222,13 +222,13 @@ def choose(index: Any, choices: Sequence[Any], mode: Any = "raise") -> Any:
 
 
 @implements(np.clip)
-def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
     """np.clip."""
-    low = min if low is None else low
-    high = max if high is None else high
+    low = min if a_min is None else a_min
+    high = max if a_max is None else a_max
     if low is not None:
-        x = np.maximum(x, low)
-    return x if high is None else np.minimum(x, high)
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
 
 
 @implements(np.nan_to_num)
@@ -238,6 +238,12 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None
     finite = np.where(np.isnan(x), nan, x)
     finite = np.where(np.equal(x, np.inf), largest if posinf is None else posinf, finite)
     return np.where(np.equal(x, -np.inf), -largest if neginf is None else neginf, finite)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """np.angle of real numbers, which does not change where it has a derivative."""
+    return np.where(np.less(z, 0), 180.0 if deg else np.pi, 0.0)
 
 
 @implements(np.sinc)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.recording.core import Axes, along, axes_of, identity, implements, named, plain, record, shape_of
+from chainrule.recording.core import Axes, along, axes_of, identity, implements, named, normalized, plain, record, shape_of
 from chainrule.recording.movement import ravel, reshape, sort, transpose
 
 
@@ -86,7 +86,10 @@ def var(x: Any, axis: Axes = None, dtype: Any = None, ddof: float = 0, keepdims:
 @implements(np.std)
 def std(x: Any, axis: Axes = None, dtype: Any = None, ddof: float = 0, keepdims: Any = False, **keywords: Any) -> Any:
     """np.std."""
-    return np.sqrt(var(x, axis, ddof=ddof, keepdims=keepdims, **keywords))
+    squared = var(x, axis, ddof=ddof, keepdims=keepdims, **keywords)
+    # Of one element it is always 0, as the variance is, though the root of that has no derivative.
+    is_one = x.size == squared.size and ddof == 0 and not keywords
+    return squared if is_one else np.sqrt(squared)
 
 
 @implements(np.average)
@@ -141,6 +144,31 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
         x = np.concatenate([along(x, axis, slice(0, step)), later], axis=axis)
         step *= 2
     return x
+
+
+@implements(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Axes = None, edge_order: Any = 1) -> Any:
+    """np.gradient, with respect to f: weights of neighbours, which NumPy itself gives."""
+    axes = range(len(shape_of(f))) if axis is None else normalized(axis, len(shape_of(f)))
+    spacings = varargs or (1.0,)
+    if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
+        spacings *= len(axes)
+    if len(spacings) != len(axes):
+        raise TypeError(f"gradient: expected one spacing, or one for each of {len(axes)} axes, got {len(spacings)}")
+    slopes = tuple(_slope(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True))
+    return slopes[0] if len(slopes) == 1 else slopes
+
+
+def _slope(f: Any, spacing: Any, axis: int, edge_order: Any) -> Any:
+    size = shape_of(f)[axis]
+    # Of three neighbours each is alone in one of three sets, and the slope of a set is its neighbour's weight.
+    weights = [np.gradient((np.arange(size) % 3 == k).astype(float), spacing, edge_order=edge_order) for k in range(3)]
+    first = np.clip(np.arange(size) - 1, 0, max(size - 3, 0))
+    slope: Any = 0.0
+    for at in (first + offset for offset in range(min(3, size))):
+        weight = np.choose(at % 3, weights).reshape((-1,) + (1,) * (len(shape_of(f)) - axis - 1))
+        slope = slope + weight * np.take(f, at, axis=axis)
+    return slope
 
 
 @implements(np.diff)

@@ -105,6 +105,13 @@ UFUNCS: dict[np.ufunc, Function] = {
     np.degrees: lambda x: record("scale", x, alpha=180 / math.pi),
     np.ldexp: lambda x, n: np.multiply(x, 2.0 ** np.asarray(plain(n))),
 }
+_STACKED: dict[str, Function] = {
+    "vecdot": lambda a, b: np.sum(np.multiply(a, b), axis=-1),
+    "matvec": lambda a, b: np.matmul(a, np.expand_dims(b, -1))[..., 0],
+    "vecmat": lambda a, b: np.matmul(np.expand_dims(a, -2), b)[..., 0, :],
+}
+# NumPy has had them since 2.0 and 2.2.
+UFUNCS.update({getattr(np, name): rule for name, rule in _STACKED.items() if hasattr(np, name)})
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
