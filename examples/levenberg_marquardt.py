@@ -74,7 +74,7 @@ def plot(curves: dict[str, list[float]], path: Path) -> None:
         axes.semilogy(curve, label=name)
     axes.set_xlabel("iteration")
     axes.set_ylabel("mse")
-    axes.legend()
+    axes.legend(loc="center right")
     figure.savefig(path)
     print(f"picture in {path}")
 

@@ -178,10 +178,10 @@ class Function(ActivationFunction):
     _fields = ("function",)
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        from chainrule.functions import RowFunction as Operations  # derivatives are loaded on first use
+        from chainrule.functions import RowOperations  # derivatives are loaded on first use
 
         self.function = function
-        self._operations = Operations(function, "activation")
+        self._operations = RowOperations(function, "activation")
         self.name = self._operations.name
 
     def operation(self, columns: int, dtype: str) -> RowFunction:

@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
         return self.inputs[argument] in nodes
 
 
-class RowFunction:
+class RowOperations:
     """A function of arrays of rows, as native operations: one for each combination of widths and type.
 
     Parameters

@@ -147,10 +147,10 @@ class Function(Loss):
     _fields = ("function",)
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        from chainrule.functions import RowFunction as Operations  # derivatives are loaded on first use
+        from chainrule.functions import RowOperations  # derivatives are loaded on first use
 
         self.function = function
-        self._operations = Operations(function, "loss")
+        self._operations = RowOperations(function, "loss")
         self.name = self._operations.name
 
     def operation(self, outputs: int, targets: int, dtype: str) -> RowFunction:

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import _core
-from chainrule.functions import RowFunction
+from chainrule.functions import RowOperations
 
 SHARE = 1 / 3
 
@@ -240,6 +240,6 @@ def test_refused_activations(activation, error, words):
 
 
 def test_a_function_by_element_is_seen_as_one():
-    assert RowFunction(swish, "activation").operation((5,), "float32").by_element
-    assert not RowFunction(gated, "activation").operation((6,), "float32").by_element
-    assert not RowFunction(lambda x: x * np.arange(1.0, 4.0), "activation").operation((3,), "float64").by_element
+    assert RowOperations(swish, "activation").operation((5,), "float32").by_element
+    assert not RowOperations(gated, "activation").operation((6,), "float32").by_element
+    assert not RowOperations(lambda x: x * np.arange(1.0, 4.0), "activation").operation((3,), "float64").by_element
