@@ -73,7 +73,7 @@ class _Joined:
             return self._of[key]
         orders = [part for part in parts if isinstance(part, str)]
         arrays = [_np.r_[part] if isinstance(part, slice) else part for part in parts if not isinstance(part, str)]
-        return _recording.arranged(lambda places: self._of[tuple([*orders, *places])], arrays)
+        return _recording.arranged(lambda places: self._of[tuple(orders) + tuple(places)], arrays)
 
 
 r_ = _Joined(_np.r_)
