@@ -161,6 +161,7 @@ CASES: list[Case] = [
     ("c_", lambda a: cnp.c_[a, np.arange(5.0), a * a], (V,)),
     ("mean of a list", lambda a: cnp.mean([a[0], a[1], 3.0]), (V,)),
     ("std of lists", lambda a: cnp.std([[a[0], a[1]], [2.0, a[2]]], axis=1), (V,)),
+    ("var of a tuple", lambda a: cnp.var((a[0], a[1], 3.0)), (V,)),
     ("norm of a list", lambda a: cnp.linalg.norm([a[0], a[3], 1.0]), (V,)),
     ("append to a list", lambda a: cnp.append([a[0], 1.0], a[1:3]), (V,)),
     ("stack of a list", lambda a, b: cnp.stack([a, b]), (A, B)),

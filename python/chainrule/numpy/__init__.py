@@ -87,12 +87,11 @@ _OF_SEQUENCES = {
 
 
 def _of_arrays(function: Any) -> Any:
-    """Return a function of NumPy's that takes lists with variables among the elements as arrays, as it takes lists of numbers."""
+    """Return a function of NumPy's that takes lists and tuples with variables in them as arrays, as it takes those of numbers."""
 
     @_functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
-        if any(isinstance(arg, list) and _has_variable(arg) for arg in args):
-            args = tuple(array(arg) if isinstance(arg, list) and _has_variable(arg) else arg for arg in args)
+        args = tuple(array(arg) if isinstance(arg, (list, tuple)) and _has_variable(arg) else arg for arg in args)
         return function(*args, **keywords)
 
     return call
