@@ -15,13 +15,8 @@ constexpr double kNodeFlops = 2000;
 
 double work_from(const Graph& graph, NodeId first) {
   double work = 0;
-  std::vector<ValueType> types;
   for (NodeId id = first; id < graph.size(); ++id) {
-    const Node& node = graph.node(id);
-    if (node.operation == nullptr) continue;
-    types.clear();
-    for (const NodeId input : node.inputs) types.push_back({graph.node(input).shape, graph.node(input).dtype});
-    work += kNodeFlops + node.operation->flops(types, node.attributes);
+    if (graph.node(id).operation != nullptr) work += kNodeFlops + flops_of(graph, id);
   }
   return work;
 }

@@ -53,6 +53,9 @@ class Operation {
   [[nodiscard]] virtual double flops(std::span<const ValueType> inputs, const Attributes& attributes) const = 0;
 };
 
+/// The work of one evaluation of a node: Operation::flops of its operands; 0 for what is no operation.
+[[nodiscard]] double flops_of(const Graph& graph, NodeId id);
+
 using SharedOperation = std::shared_ptr<const Operation>;
 
 /// The operation called `name`; std::invalid_argument where there is none.

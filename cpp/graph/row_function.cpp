@@ -23,7 +23,10 @@ bool works_by_element(const Recorded& recorded) {
   if (!std::all_of(recorded.inputs.begin(), recorded.inputs.end(), has_shape)) return false;
   for (const NodeId id : between(graph, {}, recorded.outputs)) {
     const Node& node = graph.node(id);
-    if (element_count(node.shape) == 1 && node.constant) continue;
+    if (node.constant) {
+      if (element_count(node.shape) != 1) return false;  // columns may differ in it
+      continue;
+    }
     const bool known = node.operation == nullptr || node.operation->elementwise() || node.operation == &ops::broadcast_like();
     if (!known || node.shape != shape) return false;
   }
@@ -38,14 +41,7 @@ Operands led_by(NodeId first, const Operands& rest) {
 
 double work_of(const Recorded& recorded) {
   double flops = 0;
-  std::vector<ValueType> types;
-  for (const NodeId id : between(recorded.graph, {}, recorded.outputs)) {
-    const Node& node = recorded.graph.node(id);
-    if (node.operation == nullptr) continue;
-    types.clear();
-    for (const NodeId input : node.inputs) types.push_back({recorded.graph.node(input).shape, recorded.graph.node(input).dtype});
-    flops += node.operation->flops(types, node.attributes);
-  }
+  for (const NodeId id : between(recorded.graph, {}, recorded.outputs)) flops += flops_of(recorded.graph, id);
   return flops;
 }
 

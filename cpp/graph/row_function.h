@@ -16,8 +16,9 @@
 
 namespace chainrule::graph {
 
-/// The rows that a function is recorded on: few for small batches and for what is left over, many otherwise. Blocks of 64 rows pass
-/// once through the operations for some 50 ns an operation, which is lost beside a layer before them; 256 were no faster.
+/// The rows that a function is recorded on: few for small batches and for what is left over, many otherwise. A mean squared error
+/// of ten columns with its derivative takes 2.7 us for 128 rows, in two blocks of 64 (Zen 5, AVX-512, 2026-11); other numbers have
+/// not been tried.
 inline constexpr std::size_t kFewRows = 8;
 inline constexpr std::size_t kManyRows = 64;
 

@@ -321,11 +321,7 @@ class Lowering {
       if (step.a.columns == 0) step.a = step.operands.back();  // what plans show, and sizes are estimated by
     }
     if (out != kNone) step.out = define(out);
-    const Node& n = node(id);
-    std::vector<graph::ValueType> types;
-    for (const NodeId input : n.inputs) types.push_back({node(input).shape, node(input).dtype});
-    const double flops = n.operation->flops(types, n.attributes);
-    emit(std::move(step), id, std::string(n.operation->name()), flops);
+    emit(std::move(step), id, std::string(name(id)), graph::flops_of(graph_, id));
   }
 
   const Graph& graph_;

@@ -31,9 +31,11 @@ class TrainerOf final : public Trainer {
         optimizer_(settings.optimizer, network_.parameters()),
         batch_(0, settings.metrics, settings.threshold),
         evaluator_(network_, settings.loss, settings.alpha, settings.labels, settings.metrics, settings.threshold) {
-    if (!settings.metrics.empty() && !settings.labels &&
-        with_loss_.graph.node(with_loss_.request.target).shape != with_loss_.graph.node(output).shape) {
-      throw std::invalid_argument("metrics: expected none for targets of another width than the predictions'");
+    const Shape& of_target = with_loss_.graph.node(with_loss_.request.target).shape;
+    const Shape& of_output = with_loss_.graph.node(output).shape;
+    if (!settings.metrics.empty() && !settings.labels && of_target != of_output) {
+      throw std::invalid_argument(text("metrics: expected none for targets of another width than the predictions', got ",
+                                       graph::shape_text(of_target), " and ", graph::shape_text(of_output)));
     }
     for (const plan::Metric metric : settings.metrics) {
       if (settings.labels && metric != plan::Metric::accuracy) {

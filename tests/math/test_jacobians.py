@@ -150,22 +150,13 @@ def test_A4_equals_reverse_and_forward_mode_and_holds_after_training() -> None:
         np.testing.assert_allclose(product, np.concatenate([w.reshape(2, -1), b], axis=1), rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("f", "of_w", "of_x"),
-    [
-        (np.add, lambda w, x: np.ones_like(w), lambda w, x: np.ones_like(w)),
-        (np.subtract, lambda w, x: np.ones_like(w), lambda w, x: -np.ones_like(w)),
-        (np.multiply, lambda w, x: x, lambda w, x: w),
-        (np.divide, lambda w, x: 1 / x, lambda w, x: -w / x**2),
-        (np.maximum, lambda w, x: 1.0 * (w > x), lambda w, x: 1.0 * (x > w)),
-    ],
-)
-def test_C4_element_wise_operators_are_represented_as_diagonal(f: Any, of_w: Any, of_x: Any) -> None:
+@pytest.mark.parametrize("f", [np.add, np.subtract, np.multiply, np.divide, np.maximum])
+def test_C4_element_wise_operators_are_represented_as_diagonal(f: Any) -> None:
     w, x = RNG.normal(size=6), RNG.normal(size=6)
-    for argnum, expected in enumerate((of_w(w, x), of_x(w, x))):
+    for argnum in (0, 1):
         jacobian = operators.jacobian(f, argnum)(w, x)
         assert isinstance(jacobian, (operators.Diagonal, operators.Identity))
-        np.testing.assert_allclose(jacobian.dense(), np.diag(expected), rtol=1e-14, atol=0)
+        np.testing.assert_allclose(jacobian.dense(), cr.jacobian(f, argnum)(w, x), rtol=1e-14, atol=0)
 
 
 def test_C9_the_parts_of_a_scorer() -> None:

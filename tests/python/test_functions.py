@@ -239,6 +239,14 @@ def test_refused_activations(activation, error, words):
         fit(activation=activation)
 
 
+def test_constants_of_the_shape_of_a_batch(rng):
+    slopes = rng.uniform(size=22)
+    model = cr.Sequential([cr.Input(6), cr.Dense(22), lambda x: x * np.tile(slopes, (x.shape[0], 1))], dtype="float64")
+    x = rng.normal(size=(150, 6))
+    z = cr.Sequential([cr.Input(6), cr.Dense(22)], dtype="float64").predict(x)
+    np.testing.assert_allclose(model.predict(x), z * slopes, rtol=1e-14)
+
+
 def test_a_function_by_element_is_seen_as_one():
     assert RowOperations(swish, "activation").operation((5,), "float32").by_element
     assert not RowOperations(gated, "activation").operation((6,), "float32").by_element

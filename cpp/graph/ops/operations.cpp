@@ -30,4 +30,13 @@ const Operation& operation_named(std::string_view name) {
   return *found->second;
 }
 
+double flops_of(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  if (node.operation == nullptr) return 0;
+  std::vector<ValueType> types;
+  types.reserve(node.inputs.size());
+  for (const NodeId input : node.inputs) types.push_back({graph.node(input).shape, graph.node(input).dtype});
+  return node.operation->flops(types, node.attributes);
+}
+
 }  // namespace chainrule::graph

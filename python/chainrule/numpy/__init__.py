@@ -86,6 +86,7 @@ _OF_SEQUENCES = {
 }
 
 
+@_functools.cache
 def _of_arrays(function: Any) -> Any:
     """Return a function of NumPy's that takes lists and tuples with variables in them as arrays, as it takes those of numbers."""
 
