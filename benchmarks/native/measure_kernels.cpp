@@ -137,7 +137,7 @@ void measure(const Context& context, void (*kernel)(const RowArgs<T>&)) {
     const Matrix<T> x(rows, columns);
     Matrix<T> y(rows, columns);
     context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
-      kernel({x.view(), y.panels(), rows, columns});
+      kernel({x.view(), y.panels(), rows, columns, T(1e-5)});
     });
   });
 }
@@ -149,7 +149,47 @@ void measure(const Context& context, void (*kernel)(const RowBackwardArgs<T>&)) 
     const Matrix<T> y(rows, columns);
     Matrix<T> gx(rows, columns);
     context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
-      kernel({g.view(), y.view(), gx.panels(), rows, columns});
+      kernel({g.view(), y.view(), gx.panels(), rows, columns, T(1e-5)});
+    });
+  });
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const ColumnArgs<T>&)) {
+  for_outputs([&](std::size_t rows, std::size_t columns) {
+    const Matrix<T> x(rows, columns);
+    const Matrix<T> a(1, columns);
+    const Matrix<T> b(1, columns);
+    Matrix<T> y(rows, columns);
+    context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
+      kernel({x.view(), a.view(), b.view(), y.panels(), rows, panel_count<T>(columns), T(1e-5)});
+    });
+  });
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const StandardizeBatchArgs<T>&)) {
+  for_outputs([&](std::size_t rows, std::size_t columns) {
+    const Matrix<T> x(rows, columns);
+    Matrix<T> y(rows, columns);
+    Matrix<T> mean(1, columns);
+    Matrix<T> variance(1, columns);
+    context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
+      kernel({x.view(), y.panels(), mean.panels(), variance.panels(), rows, panel_count<T>(columns), T(1e-5)});
+    });
+  });
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const StandardizeBatchBackwardArgs<T>&)) {
+  for_outputs([&](std::size_t rows, std::size_t columns) {
+    const Matrix<T> g(rows, columns);
+    const Matrix<T> x(rows, columns);
+    const Matrix<T> mean(1, columns);
+    const Matrix<T> variance(1, columns);
+    Matrix<T> gx(rows, columns);
+    context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
+      kernel({g.view(), x.view(), mean.view(), variance.view(), gx.panels(), rows, panel_count<T>(columns), T(1e-5)});
     });
   });
 }

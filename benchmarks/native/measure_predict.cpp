@@ -22,7 +22,7 @@ std::unique_ptr<train::Network> dense_net(const std::vector<std::int64_t>& width
     h = g.apply(graph::operation_named("add"), {h, b}, {}, layer);
     if (i + 2 < widths.size()) h = g.apply(graph::operation_named("tanh"), {h}, {}, layer);
   }
-  std::unique_ptr<train::Network> network = train::Network::make(g, input, h);
+  std::unique_ptr<train::Network> network = train::Network::make(g, {input}, {h});
   std::vector<std::pair<std::string, Tensor>> values;
   std::uint32_t key = 0;
   for (const graph::NodeId id : g.parameters()) {
@@ -41,8 +41,9 @@ void measure_predict(const Options& options, Report& report) {
   const std::unique_ptr<train::Network> network = dense_net({8, 64, 64, 2});
   const std::vector<float> x(8, 0.5F);
   std::vector<float> y(2);
-  const train::ArrayView view{x.data(), kernels::Source::float32, 8 * sizeof(float), sizeof(float), 1, 8};
-  const Spread time = time_of(options.seconds, [&] { network->predict(view, 1, y.data()); });
+  const train::Feature feature{{x.data(), kernels::Source::float32, 8 * sizeof(float), sizeof(float), 1, 8}, 1};
+  void* const out = y.data();
+  const Spread time = time_of(options.seconds, [&] { network->predict({&feature, 1}, {&out, 1}); });
   report.add({{"measure", "predict"}, {"net", "8-64-64-2 tanh"}, {"rows", 1}}, time, 1);
 }
 

@@ -29,7 +29,7 @@ graph::Attributes attributes_of(const graph::Operation& operation, const py::kwa
     const bool taken = take(keyword, value, "axes", to.axes) || take(keyword, value, "shape", to.shape) ||
                        take(keyword, value, "keepdims", to.keepdims) || take(keyword, value, "transpose_a", to.transpose_a) ||
                        take(keyword, value, "transpose_b", to.transpose_b) || take(keyword, value, "reversed", to.reversed) ||
-                       take(keyword, value, "key", to.key) ||
+                       take(keyword, value, "key", to.key) || take(keyword, value, "momentum", to.momentum) ||
                        (PyUnicode_CompareWithASCIIString(keyword.ptr(), "alpha") == 0 &&
                         (value.is_none() || take(keyword, value, "alpha", to.alpha)));
     if (taken || PyUnicode_CompareWithASCIIString(keyword.ptr(), own) == 0) continue;

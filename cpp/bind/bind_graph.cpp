@@ -102,9 +102,11 @@ inputs : list of int
 axes : sequence of int
     Axes of a reduction (all where empty), or the permutation of a transpose.
 shape : sequence of int
-    The shape of a reshape; a leading -1 keeps the rows.
+    The shape of a reshape; a leading -1 keeps the rows. A range or a place of columns.
 alpha : float, optional
-    Slope, scale, exponent, delta, smoothing or probability; None for the operation's default.
+    Slope, scale, exponent, delta, smoothing, probability or epsilon; None for the operation's default.
+momentum : float
+    Of running statistics.
 key : int
     The layer's number in random streams.
 transpose_a, transpose_b : bool

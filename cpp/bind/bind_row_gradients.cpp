@@ -18,11 +18,9 @@ using train::RowGradients;
 
 py::array run(RowGradients& gradients, const py::array& x, const std::optional<py::array>& y, double scale) {
   train::Dataset data;
-  data.x = view_of(x, "x");
-  if (y) data.y = view_of(*y, "y");
-  data.scale = scale;
-  data.labels = gradients.labels();
-  const std::size_t rows = checked_product(data.x.rows, gradients.gradients_per_row());
+  data.x.push_back({view_of(x, "x"), scale});
+  if (y) data.y.push_back({view_of(*y, "y"), gradients.labels()});
+  const std::size_t rows = checked_product(data.rows(), gradients.gradients_per_row());
   py::array out = new_array(gradients.dtype(), {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(gradients.size())});
   void* const to = out.mutable_data();
   {

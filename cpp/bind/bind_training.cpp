@@ -28,44 +28,68 @@ plan::Metric metric_named(const std::string& name) {
   throw std::invalid_argument(text("metrics: expected accuracy, mse or mae, got ", name));
 }
 
-Dataset dataset(const py::array& x, const py::array& y, const std::optional<py::array>& weight, double scale, bool labels) {
-  Dataset data;
-  data.x = view_of(x, "x");
-  data.y = view_of(y, "y");
-  if (weight) data.weight = view_of(*weight, "sample_weight");
-  data.scale = scale;
-  data.labels = labels;
-  return data;
+/// A head with the name that its loss and metrics are called by; empty where it is the only one.
+struct PyHead {
+  PyHead(const AnyOperation& loss, double alpha, double weight, bool labels, std::vector<std::string> metric_names, double threshold,
+         std::string head_name)
+      : metrics(std::move(metric_names)), name(std::move(head_name)) {
+    settings.loss = operation_from(loss);
+    settings.alpha = alpha;
+    settings.weight = weight;
+    settings.labels = labels;
+    for (const std::string& metric : metrics) settings.metrics.push_back(metric_named(metric));
+    settings.threshold = threshold;
+  }
+  train::HeadSettings settings;
+  std::vector<std::string> metrics;
+  std::string name;
+};
+
+/// The arrays of a data set, one for each input and for each head.
+struct Arrays {
+  std::vector<py::array> x;
+  std::vector<py::array> y;
+  std::optional<py::array> weight;
+};
+
+std::vector<train::Feature> features(const std::vector<py::array>& x, const std::vector<double>& scales) {
+  if (scales.size() != x.size()) {
+    throw std::invalid_argument(text("data: expected ", x.size(), " scales, one for each input, got ", scales.size()));
+  }
+  std::vector<train::Feature> all;
+  for (std::size_t i = 0; i < x.size(); ++i) all.push_back({view_of(x[i], "x"), scales[i]});
+  return all;
 }
 
 /// A trainer with the names of what it averages, and the arrays that it reads.
 class PyTrainer {
  public:
-  using Validation = std::tuple<py::array, py::array, std::optional<py::array>>;
+  using Validation = std::tuple<std::vector<py::array>, std::vector<py::array>, std::optional<py::array>>;
 
-  PyTrainer(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input, graph::NodeId output,
-            const AnyOperation& loss, double alpha, bool labels, const std::string& optimizer,
-            const std::map<std::string, double>& settings, std::vector<std::string> metrics, double threshold, std::uint64_t seed)
-      : metrics_(std::move(metrics)), labels_(labels) {
+  PyTrainer(std::shared_ptr<Network> network, const graph::Graph& graph, const std::vector<graph::NodeId>& inputs,
+            const std::vector<graph::NodeId>& outputs, const std::vector<PyHead>& heads, const std::string& optimizer,
+            const std::map<std::string, double>& settings, std::vector<double> scales, std::uint64_t seed)
+      : scales_(std::move(scales)) {
     train::TrainerSettings all;
-    all.loss = operation_from(loss);
-    all.alpha = alpha;
-    all.labels = labels;
+    for (const PyHead& head : heads) {
+      all.heads.push_back(head.settings);
+      labels_.push_back(head.settings.labels);
+      const std::string prefix = head.name.empty() ? "" : head.name + "_";
+      heads_.push_back(prefix + "loss");
+      for (const std::string& metric : head.metrics) metrics_.push_back(prefix + metric);
+    }
     all.optimizer = train::optimizer_settings(optimizer, settings);
-    for (const std::string& metric : metrics_) all.metrics.push_back(metric_named(metric));
-    all.threshold = threshold;
     all.seed = seed;
-    trainer_ = Trainer::make(std::move(network), graph, input, output, all);
+    trainer_ = Trainer::make(std::move(network), graph, inputs, outputs, all);
   }
 
   [[nodiscard]] Trainer& trainer() const noexcept { return *trainer_; }
 
-  void bind(const py::array& x, const py::array& y, const std::optional<py::array>& weight, std::size_t batch_size, bool shuffle,
-            double scale, const std::optional<Validation>& validation) {
-    const Dataset data = dataset(x, y, weight, scale, labels_);
+  void bind(const std::vector<py::array>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight,
+            std::size_t batch_size, bool shuffle, const std::optional<Validation>& validation) {
+    const Dataset data = dataset({x, y, weight});
     std::optional<Dataset> held_out;
-    if (validation)
-      held_out = dataset(std::get<0>(*validation), std::get<1>(*validation), std::get<2>(*validation), scale, labels_);
+    if (validation) held_out = dataset({std::get<0>(*validation), std::get<1>(*validation), std::get<2>(*validation)});
     {
       const py::gil_scoped_release release;
       trainer_->bind(data, batch_size, shuffle, held_out);
@@ -99,8 +123,9 @@ class PyTrainer {
     return "time";
   }
 
-  py::dict train_on_batch(const py::array& x, const py::array& y, const std::optional<py::array>& weight, double scale) {
-    const Dataset data = dataset(x, y, weight, scale, labels_);
+  py::dict train_on_batch(const std::vector<py::array>& x, const std::vector<py::array>& y,
+                          const std::optional<py::array>& weight) {
+    const Dataset data = dataset({x, y, weight});
     Averages averages;
     {
       const py::gil_scoped_release release;
@@ -109,8 +134,8 @@ class PyTrainer {
     return named(averages);
   }
 
-  py::dict evaluate(const py::array& x, const py::array& y, const std::optional<py::array>& weight, double scale) {
-    const Dataset data = dataset(x, y, weight, scale, labels_);
+  py::dict evaluate(const std::vector<py::array>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight) {
+    const Dataset data = dataset({x, y, weight});
     Averages averages;
     {
       const py::gil_scoped_release release;
@@ -145,41 +170,63 @@ class PyTrainer {
     }
   }
 
+  [[nodiscard]] Dataset dataset(const Arrays& arrays) const {
+    Dataset data;
+    data.x = features(arrays.x, scales_);
+    if (arrays.y.size() != labels_.size()) {
+      throw std::invalid_argument(text("data: expected ", labels_.size(), " targets, one for each output, got ", arrays.y.size()));
+    }
+    for (std::size_t i = 0; i < arrays.y.size(); ++i) data.y.push_back({view_of(arrays.y[i], "y"), labels_[i]});
+    if (arrays.weight) data.weight = view_of(*arrays.weight, "sample_weight");
+    return data;
+  }
+
+  /// visit(name, value of a row) for everything that is averaged: of several heads each one's loss too.
+  template <class Visit>
+  void for_each_average(const Visit& visit) const {
+    visit("loss", [](const Averages& row) { return row.loss; });
+    for (std::size_t i = 0; heads_.size() > 1 && i < heads_.size(); ++i) {
+      visit(heads_[i], [i](const Averages& row) { return i < row.of_heads.size() ? row.of_heads[i] : 0.0; });
+    }
+    for (std::size_t i = 0; i < metrics_.size(); ++i) {
+      visit(metrics_[i], [i](const Averages& row) { return i < row.metrics.size() ? row.metrics[i] : 0.0; });
+    }
+  }
+
   [[nodiscard]] py::dict named(const Averages& averages) const {
     py::dict result;
-    result["loss"] = averages.loss;
-    for (std::size_t i = 0; i < averages.metrics.size(); ++i) result[metrics_[i].c_str()] = averages.metrics[i];
+    for_each_average([&](const std::string& name, const auto& value) { result[name.c_str()] = value(averages); });
     return result;
   }
 
   void add_columns(py::dict& columns, const std::string& prefix, std::span<const Averages> rows) const {
-    const auto column = [&](const auto& value) {
+    for_each_average([&](const std::string& name, const auto& value) {
       py::array_t<double> values(static_cast<py::ssize_t>(rows.size()));
       double* out = values.mutable_data();
       for (const Averages& row : rows) *out++ = value(row);
-      return values;
-    };
-    columns[(prefix + "loss").c_str()] = column([](const Averages& row) { return row.loss; });
-    for (std::size_t i = 0; i < metrics_.size(); ++i) {
-      columns[(prefix + metrics_[i]).c_str()] = column([i](const Averages& row) { return row.metrics[i]; });
-    }
+      columns[(prefix + name).c_str()] = values;
+    });
   }
 
   std::unique_ptr<Trainer> trainer_;
+  std::vector<std::string> heads_;  // what their losses are called
   std::vector<std::string> metrics_;
-  bool labels_;
+  std::vector<bool> labels_;
+  std::vector<double> scales_;
   py::tuple arrays_;
 };
 
-py::array predict(Network& network, const py::array& x, double scale) {
-  const train::ArrayView view = view_of(x, "x");
-  py::array out = new_array(network.dtype(), {static_cast<std::int64_t>(view.rows), static_cast<std::int64_t>(network.outputs())});
-  void* data = out.mutable_data();
-  {
-    const py::gil_scoped_release release;
-    network.predict(view, scale, data);
+std::vector<py::array> predict_all(Network& network, std::span<const train::Feature> x) {
+  std::vector<py::array> results;
+  std::vector<void*> out;
+  const std::size_t rows = x.empty() ? 0 : x[0].array.rows;
+  for (const std::size_t columns : network.outputs()) {
+    results.push_back(new_array(network.dtype(), {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}));
+    out.push_back(results.back().mutable_data());
   }
-  return out;
+  const py::gil_scoped_release release;
+  network.predict(x, out);
+  return results;
 }
 
 void set_parameters(Network& network, const std::map<std::string, py::array>& values) {
@@ -196,25 +243,42 @@ void set_parameters(Network& network, const std::map<std::string, py::array>& va
 void bind_training(py::module_& module) {
   py::class_<Network, std::shared_ptr<Network>>(module, "Network", py::is_final(),
                                                 "The parameters of a model, in panels, and its prediction plan.")
-      .def(py::init([](const graph::Graph& graph, graph::NodeId input, graph::NodeId output) {
-             return std::shared_ptr<Network>(Network::make(graph, input, output));
+      .def(py::init([](const graph::Graph& graph, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs) {
+             return std::shared_ptr<Network>(Network::make(graph, std::move(inputs), std::move(outputs)));
            }),
-           py::arg("graph"), py::arg("input"), py::arg("output"))
+           py::arg("graph"), py::arg("inputs"), py::arg("outputs"))
       .def_property_readonly("parameter_names", &Network::parameter_names)
       .def(
           "parameter", [](Network& network, const std::string& name) { return array_from(network.parameter(name)); },
           py::arg("name"))
       .def("set_parameters", &set_parameters, py::arg("values"))
-      .def("predict", &predict, py::arg("x"), py::arg("scale") = 1.0)
+      .def(
+          "predict",
+          [](Network& network, const py::array& x, double scale) {
+            const train::Feature feature{view_of(x, "x"), scale};
+            return predict_all(network, {&feature, 1}).at(0);
+          },
+          py::arg("x"), py::arg("scale") = 1.0)
+      .def(
+          "predict_all",
+          [](Network& network, const std::vector<py::array>& x, const std::vector<double>& scales) {
+            return predict_all(network, features(x, scales));
+          },
+          py::arg("x"), py::arg("scales"))
       .def("explain", &Network::explain);
+
+  py::class_<PyHead>(module, "Head", py::is_final(), "A loss of one output, and what is counted beside it.")
+      .def(py::init<const AnyOperation&, double, double, bool, std::vector<std::string>, double, std::string>(), py::arg("loss"),
+           py::kw_only(), py::arg("alpha"), py::arg("weight"), py::arg("labels"), py::arg("metrics"), py::arg("threshold"),
+           py::arg("name"));
 
   py::class_<PyTrainer>(module, "Trainer", py::is_final(),
                         "One loss, one optimizer with its state, and the training plan of a network.")
-      .def(py::init<std::shared_ptr<Network>, const graph::Graph&, graph::NodeId, graph::NodeId, const AnyOperation&, double, bool,
-                    const std::string&, const std::map<std::string, double>&, std::vector<std::string>, double, std::uint64_t>(),
-           py::arg("network"), py::arg("graph"), py::arg("input"), py::arg("output"), py::kw_only(), py::arg("loss"),
-           py::arg("alpha"), py::arg("labels"), py::arg("optimizer"), py::arg("settings"), py::arg("metrics"), py::arg("threshold"),
-           py::arg("seed"))
+      .def(py::init<std::shared_ptr<Network>, const graph::Graph&, const std::vector<graph::NodeId>&,
+                    const std::vector<graph::NodeId>&, const std::vector<PyHead>&, const std::string&,
+                    const std::map<std::string, double>&, std::vector<double>, std::uint64_t>(),
+           py::arg("network"), py::arg("graph"), py::arg("inputs"), py::arg("outputs"), py::kw_only(), py::arg("heads"),
+           py::arg("optimizer"), py::arg("settings"), py::arg("scales"), py::arg("seed"))
       .def_property(
           "lr", [](const PyTrainer& self) { return self.trainer().lr(); },
           [](PyTrainer& self, double lr) { self.trainer().set_lr(lr); })
@@ -223,15 +287,13 @@ void bind_training(py::module_& module) {
       .def_property_readonly("steps_per_epoch", [](const PyTrainer& self) { return self.trainer().steps_per_epoch(); })
       .def_property_readonly("iterations", [](const PyTrainer& self) { return self.trainer().iterations(); })
       .def("bind", &PyTrainer::bind, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::kw_only(),
-           py::arg("batch_size"), py::arg("shuffle"), py::arg("scale") = 1.0, py::arg("validation") = std::nullopt)
+           py::arg("batch_size"), py::arg("shuffle"), py::arg("validation") = std::nullopt)
       .def("unbind", &PyTrainer::unbind)
       .def("run", &PyTrainer::run, py::arg("until_epoch"), py::arg("until_step"), py::arg("seconds"))
       .def("history", &PyTrainer::history, py::arg("first") = 0)
       .def("running", &PyTrainer::running)
-      .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true),
-           py::arg("scale") = 1.0)
-      .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true),
-           py::arg("scale") = 1.0)
+      .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
+      .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("explain", [](PyTrainer& self) { return self.trainer().explain(); });
 }
 

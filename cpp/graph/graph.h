@@ -31,7 +31,8 @@ struct ValueType;
 struct Attributes {
   Shape axes = {};           // reductions, permutations
   Shape shape = {};          // reshape
-  double alpha = 0;          // slope, scale, delta, smoothing, probability
+  double alpha = 0;          // slope, scale, delta, smoothing, probability, epsilon
+  double momentum = 0;       // of running statistics
   std::int64_t key = 0;      // the layer's number in random streams
   bool transpose_a = false;  // matmul
   bool transpose_b = false;

@@ -132,23 +132,65 @@ struct TransposeArgs {
   std::size_t columns;
 };
 
-/// y = f(row of x) for `rows` rows of `columns` columns (softmax, log_softmax). y may be x.
+/// y = f(row of x) for `rows` rows of `columns` columns (softmax, log_softmax, standardize). y may be x. alpha: standardize's
+/// epsilon.
 template <class T>
 struct RowArgs {
   Panels<const T> x;
   Panels<T> y;
   std::size_t rows;
   std::size_t columns;
+  T alpha = 0;
 };
 
-/// gx from the cotangent g and the saved y = f(x), row by row. gx may be g.
+/// gx from the cotangent g and what was saved, row by row: y = f(x) of softmax and log_softmax, x of standardize. gx may be g.
 template <class T>
 struct RowBackwardArgs {
   Panels<const T> g;
-  Panels<const T> y;
+  Panels<const T> saved;
   Panels<T> gx;
   std::size_t rows;
   std::size_t columns;
+  T alpha = 0;
+};
+
+/// y[i, j] from x[i, j], a[j] and b[j] for `rows` rows and `panels` panels; a and b are one row of panels. y may be x. scale_shift:
+/// x a + b, where either of a and b may be null; standardize_columns: (x - a) / sqrt(b + alpha), where a may be null, which is 0.
+template <class T>
+struct ColumnArgs {
+  Panels<const T> x;
+  Panels<const T> a;
+  Panels<const T> b;
+  Panels<T> y;
+  std::size_t rows;
+  std::size_t panels;
+  T alpha = 0;
+};
+
+/// y = (x - mean) / sqrt(variance + alpha) with each column's mean and variance over the `rows` rows, one at least, for `panels`
+/// panels; mean and variance are written too, one row of panels each. y may be x.
+template <class T>
+struct StandardizeBatchArgs {
+  Panels<const T> x;
+  Panels<T> y;
+  Panels<T> mean;
+  Panels<T> variance;
+  std::size_t rows;
+  std::size_t panels;
+  T alpha;
+};
+
+/// Its gradient gx from the cotangent g, and from x, mean and variance as they were. gx may be g.
+template <class T>
+struct StandardizeBatchBackwardArgs {
+  Panels<const T> g;
+  Panels<const T> x;
+  Panels<const T> mean;
+  Panels<const T> variance;
+  Panels<T> gx;
+  std::size_t rows;
+  std::size_t panels;
+  T alpha;
 };
 
 /// A loss, row by row: loss[i] = l(prediction row i, target row i), and gradient row i = seed[i] * dl/dprediction.

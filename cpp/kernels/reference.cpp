@@ -29,6 +29,8 @@ namespace kernel {
 
 #include "kernels/reference/rows.h"
 
+#include "kernels/reference/normalize.h"
+
 #include "kernels/reference/batch.h"
 }  // namespace kernel
 }  // namespace

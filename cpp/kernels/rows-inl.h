@@ -33,13 +33,13 @@ CHAINRULE_INLINE void softmax_backward_kernel(const RowBackwardArgs<T>& args) {
       LaneAccumulators<T> sums(T{0});
       for_each_vector<T>(panels, args.columns, [&](std::size_t panel, std::size_t part, Mask<T> mask) CHAINRULE_INLINE_LAMBDA {
         const Vec<T> g = load(vector_at(args.g, row, panel, part));
-        const Vec<T> y = load(vector_at(args.y, row, panel, part));
+        const Vec<T> y = load(vector_at(args.saved, row, panel, part));
         sums[part] = mask ? fma(g, y, sums[part]) : sums[part];
       });
       const Vec<T> sum = sums.sum();
       for_each_vector<T>(panels, args.columns, [&](std::size_t panel, std::size_t part, Mask<T> mask) CHAINRULE_INLINE_LAMBDA {
         const Vec<T> g = load(vector_at(args.g, row, panel, part));
-        const Vec<T> y = load(vector_at(args.y, row, panel, part));
+        const Vec<T> y = load(vector_at(args.saved, row, panel, part));
         store(vector_at(args.gx, row, panel, part), mask ? y * (g - sum) : Vec<T>{});
       });
     }
@@ -89,7 +89,7 @@ CHAINRULE_INLINE void log_softmax_backward_kernel(const RowBackwardArgs<T>& args
       const Vec<T> sum = sums.sum();
       for_each_vector<T>(panels, args.columns, [&](std::size_t panel, std::size_t part, Mask<T> mask) CHAINRULE_INLINE_LAMBDA {
         const Vec<T> g = load(vector_at(args.g, row, panel, part));
-        const Vec<T> y = load(vector_at(args.y, row, panel, part));
+        const Vec<T> y = load(vector_at(args.saved, row, panel, part));
         store(vector_at(args.gx, row, panel, part), mask ? fma(-exp(y), sum, g) : Vec<T>{});
       });
     }

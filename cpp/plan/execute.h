@@ -1,6 +1,7 @@
 // Runs a program's two phases on the calling thread's share: a block of rows, a range of tiles. No locks and no allocation here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,16 +22,23 @@ struct RowMetric {
   T* value = nullptr;  // one for each row of the batch
 };
 
-/// What the row phase of one batch works on. Arrays start at the batch's row 0 and hold one element for each row.
+/// What belongs to one head. Arrays start at the batch's row 0 and hold one element for each row.
 template <class T>
-struct RowContext {
-  T* workspace = nullptr;
+struct HeadRows {
   const std::int32_t* label = nullptr;
   const T* seed = nullptr;  // d (batch loss) / d (row's loss)
   T* loss = nullptr;
   std::span<const RowMetric<T>> metrics;
+};
+
+/// What the row phase of one batch works on.
+template <class T>
+struct RowContext {
+  T* workspace = nullptr;
+  std::span<const HeadRows<T>> heads;
   std::uint64_t random_seed = 0;
   std::uint64_t random_step = 0;
+  std::atomic<bool>* known = nullptr;  // becomes false where a number names no row of an embedding's table; such count as 0
 };
 
 template <class T>
@@ -43,15 +51,32 @@ template <class T>
 void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
                std::size_t first, std::size_t last);
 
-/// All steps, in blocks of rows small enough for a core's own cache.
+/// Steps [first, last) in blocks of rows small enough for a core's own cache; none of them takes the whole batch.
+template <class T>
+void run_blocks(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
+                std::size_t first, std::size_t last);
+
+/// All steps, of a program of which no step takes the whole batch.
 template <class T>
 void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows);
+
+/// A member's place in a team, and where the team waits for each other.
+struct Member {
+  int thread;
+  int threads;
+  Barrier& barrier;
+};
+
+/// All steps, on this member's part of the batch's `rows` rows. To be called by every member.
+template <class T>
+void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
+              const Member& member);
 
 /// All steps on all rows of the batch, together with the other members of a team by columns: each takes its panels of a step's
 /// output, or its rows, with a barrier where one reads what another wrote (ColumnWalk). To be called by every member.
 template <class T>
 void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
-                 int thread, int threads, Barrier& barrier);
+                 const Member& member);
 
 /// The gradients of rows [0, rows) of the batch, each by itself, after the row phase: `out` has one row for each, all parameters
 /// one after the other, each row-major. x_i^T dz_i for a matrix, dz_i for a vector, 0 for a parameter without a gradient here.
@@ -87,5 +112,10 @@ struct NextRows {
 template <class T>
 void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
                std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
+
+/// Moves running statistics towards those of a batch of `rows` rows: r = (1 - momentum) r + momentum s, where s is the mean, or the
+/// unbiased variance, rows / (rows - 1) times the batch's. One row says nothing of a variance: that one stays.
+template <class T>
+void update_running(const Program<T>& program, Parameters<T>& parameters, T* workspace, std::size_t rows);
 
 }  // namespace chainrule::plan

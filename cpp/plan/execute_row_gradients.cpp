@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "plan/copy_columns.h"
 #include "plan/execute.h"
 #include "profile/span.h"
 
@@ -22,6 +23,17 @@ void scale_row(T x, Panels<const T> dz, std::size_t columns, T* __restrict dst) 
   for (std::size_t lane = 0; column + lane < columns; ++lane) dst[column + lane] = x * from[lane] + T{0};
 }
 
+/// The gradient of an embedding's table from one row of its numbers x and of dz.
+template <class T>
+void add_looked_up(const GradientTask& task, Panels<const T> x, Panels<const T> dz, const Parameter<T>& table, T* dst) {
+  std::fill_n(dst, table.rows * table.columns, T{0});
+  for (std::size_t column = 0; column < task.x.columns; ++column) {
+    const std::size_t row = row_named(*x.at(0, column), table.rows);
+    if (row == table.rows) continue;
+    for (std::size_t j = 0; j < table.columns; ++j) dst[row * table.columns + j] += *dz.at(0, column * table.columns + j);
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -41,7 +53,11 @@ void write_row_gradients(const Program<T>& program, const Parameters<T>& paramet
       const auto at_row = [&](Slot slot) { return panels_of(program, slot, workspace).from_row(row); };
       Panels<T> x = at_row(tasks[i]->x);
       Panels<T> dz = at_row(tasks[i]->dz);
-      const bool vector = tasks[i]->x.columns == 0;
+      if (tasks[i]->kind == GradientTask::Kind::embedding) {
+        add_looked_up<T>(*tasks[i], {x.data, x.stride}, {dz.data, dz.stride}, parameter, begin);
+        continue;
+      }
+      const bool vector = tasks[i]->kind == GradientTask::Kind::sum;
       if (!vector && parameter.transposed_is_master) std::swap(x, dz);  // the task is the transposed gradient's
       for (std::size_t k = 0; k < parameter.rows; ++k) {
         scale_row<T>(vector ? T{1} : *x.at(0, k), {dz.data, dz.stride}, parameter.columns, begin + k * parameter.columns);

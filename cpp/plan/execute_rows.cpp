@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "plan/copy_columns.h"
 #include "plan/execute.h"
 #include "profile/span.h"
 
@@ -55,10 +56,25 @@ class Runner {
           step.binary({source(step.a, at), source(step.b, at), destination(step.out, at), count_ * kPanelWidth<T>});
         });
       case StepKind::row:
-        return step.row({read_only(block(step.a)), block(step.out), count_, step.out.columns});
+        return step.row({read_only(block(step.a)), block(step.out), count_, step.out.columns, step.alpha});
       case StepKind::row_backward:
         return step.row_backward(
-            {read_only(block(step.a)), read_only(block(step.saved)), block(step.out), count_, step.out.columns});
+            {read_only(block(step.a)), read_only(block(step.saved)), block(step.out), count_, step.out.columns, step.alpha});
+      case StepKind::scale_shift:
+      case StepKind::standardize_columns:
+        return by_column(step);
+      case StepKind::standardize_batch:
+        return standardize_batch(step);
+      case StepKind::standardize_batch_backward:
+        return standardize_batch_backward(step);
+      case StepKind::slice_columns:
+        return copy_columns<T>(read_only(block(step.a)), step.first_column, block(step.out), 0, count_, step.out.columns);
+      case StepKind::place_columns:
+        return place(step);
+      case StepKind::join_columns:
+        return join(step);
+      case StepKind::embedding:
+        return look_up(step);
       case StepKind::dropout_mask:
         return mask(step);
       case StepKind::loss:
@@ -67,7 +83,7 @@ class Runner {
         return step.function->by_element() ? by_element(step) : by_row(step);
       case StepKind::loss_function:
         by_row(step);
-        return metrics(step.operands[step.operands.size() - 2], step.operands.back());
+        return metrics(step, step.operands[step.operands.size() - 2], step.operands.back());
     }
   }
 
@@ -94,6 +110,73 @@ class Runner {
                from(read_only(block(step.saved))), count_, step.a.columns, mine.end - mine.begin, step.epilogue});
   }
 
+  /// The panels [mine.begin, mine.end) of a parameter of one row; none where there is no such parameter.
+  [[nodiscard]] Panels<const T> row_of(std::size_t parameter, Range mine) const {
+    if (parameter == kNoParameter) return {};
+    const PanelMatrix<T>& value = parameters_[parameter].value;
+    return value.panels().from_panel(mine.begin);
+  }
+
+  void by_column(const RowStep<T>& step) const {
+    const Range mine = panels(step.out);
+    const bool standardizes = step.kind == StepKind::standardize_columns;
+    const Panels<const T> weight = row_of(step.weight, mine);
+    const Panels<const T> bias = row_of(step.bias, mine);
+    step.column({read_only(block(step.a)).from_panel(mine.begin), standardizes ? bias : weight, standardizes ? weight : bias,
+                 block(step.out).from_panel(mine.begin), count_, mine.end - mine.begin, step.alpha});
+  }
+
+  /// Row 0 of a slot, from the first of this member's panels.
+  [[nodiscard]] Panels<T> row_zero(Slot slot, Range mine) const {
+    return panels_of(program_, slot, context_.workspace).from_panel(mine.begin);
+  }
+
+  void standardize_batch(const RowStep<T>& step) const {
+    const Range mine = panels(step.out);
+    program_.table->standardize_batch_forward({read_only(block(step.a)).from_panel(mine.begin),
+                                               block(step.out).from_panel(mine.begin), row_zero(step.mean, mine),
+                                               row_zero(step.variance, mine), count_, mine.end - mine.begin, step.alpha});
+  }
+
+  void standardize_batch_backward(const RowStep<T>& step) const {
+    const Range mine = panels(step.out);
+    program_.table->standardize_batch_backward(
+        {read_only(block(step.a)).from_panel(mine.begin), read_only(block(step.saved)).from_panel(mine.begin),
+         read_only(row_zero(step.mean, mine)), read_only(row_zero(step.variance, mine)), block(step.out).from_panel(mine.begin),
+         count_, mine.end - mine.begin, step.alpha});
+  }
+
+  void place(const RowStep<T>& step) const {
+    for (std::size_t panel = 0; panel < panel_count<T>(step.out.columns); ++panel) {
+      std::fill_n(block(step.out).from_panel(panel).data, count_ * kPanelWidth<T>, T{0});
+    }
+    copy_columns<T>(read_only(block(step.a)), 0, block(step.out), step.first_column, count_, step.a.columns);
+  }
+
+  void join(const RowStep<T>& step) const {
+    std::size_t column = 0;
+    for (const Slot operand : step.operands) {
+      copy_columns<T>(read_only(block(operand)), 0, block(step.out), column, count_, operand.columns);
+      column += operand.columns;
+    }
+  }
+
+  void look_up(const RowStep<T>& step) const {
+    const Parameter<T>& table = parameters_[step.weight];
+    const Panels<const T> number = read_only(block(step.a));
+    const Panels<const T> rows = table.value.panels();
+    bool known = true;
+    for (std::size_t row = 0; row < count_; ++row) {
+      for (std::size_t column = 0; column < step.a.columns; ++column) {
+        const std::size_t which = row_named(*number.at(row, column), table.rows);
+        known = known && which < table.rows;
+        copy_columns<T>(rows.from_row(which < table.rows ? which : 0), 0, block(step.out).from_row(row), column * table.columns, 1,
+                        table.columns);
+      }
+    }
+    if (!known) context_.known->store(false, std::memory_order_relaxed);
+  }
+
   void mask(const RowStep<T>& step) const {
     const double keep = 1.0 - static_cast<double>(step.alpha);
     const double below = std::min(std::nearbyint(keep * 0x1p32), static_cast<double>(std::numeric_limits<std::uint32_t>::max()));
@@ -102,27 +185,33 @@ class Runner {
                                   keep > 0 ? static_cast<T>(1.0 / keep) : T{0}});
   }
 
+  [[nodiscard]] const HeadRows<T>& head(const RowStep<T>& step) const { return context_.heads[step.head]; }
+  [[nodiscard]] const std::int32_t* label(const RowStep<T>& step) const {
+    return head(step).label == nullptr ? nullptr : head(step).label + rows_.begin;
+  }
+
   void loss(const RowStep<T>& step) const {
-    const std::int32_t* label = context_.label == nullptr ? nullptr : context_.label + rows_.begin;
     const Panels<const T> prediction = read_only(block(step.a));
     const Panels<const T> target = read_only(block(step.b));
     step.loss(
-        {prediction, target, label, seed(), context_.loss + rows_.begin, block(step.out), count_, step.a.columns, step.alpha});
-    metrics(step.a, step.b);
+        {prediction, target, label(step), seed(step), head(step).loss + rows_.begin, block(step.out), count_, step.a.columns,
+         step.alpha});
+    metrics(step, step.a, step.b);
   }
 
-  [[nodiscard]] const T* seed() const { return context_.seed == nullptr ? nullptr : context_.seed + rows_.begin; }
+  [[nodiscard]] const T* seed(const RowStep<T>& step) const {
+    return head(step).seed == nullptr ? nullptr : head(step).seed + rows_.begin;
+  }
 
-  void metrics(Slot of_prediction, Slot of_target) const {
-    const std::int32_t* label = context_.label == nullptr ? nullptr : context_.label + rows_.begin;
+  void metrics(const RowStep<T>& step, Slot of_prediction, Slot of_target) const {
     const Panels<const T> prediction = read_only(block(of_prediction));
     const Panels<const T> target = read_only(block(of_target));
     const std::size_t columns = of_prediction.columns;
-    for (const RowMetric<T>& metric : context_.metrics) {
+    for (const RowMetric<T>& metric : head(step).metrics) {
       T* value = metric.value + rows_.begin;
       switch (metric.metric) {
         case Metric::accuracy:
-          program_.table->accuracy({prediction, target, label, value, count_, columns, metric.threshold});
+          program_.table->accuracy({prediction, target, label(step), value, count_, columns, metric.threshold});
           break;
         case Metric::mse:
           program_.table->mse_loss({prediction, target, nullptr, nullptr, value, {}, count_, columns, 0});
@@ -142,14 +231,14 @@ class Runner {
         [&](std::size_t i, std::size_t first, std::size_t count, T* to) {
           const Slot from = step.operands[i];
           if (from.columns == 0) {
-            std::copy_n(seed() + first, count, to);
+            std::copy_n(seed(step) + first, count, to);
           } else {
             unpack(read_only(block(from)).from_row(first), count, from.columns, to);
           }
         },
         [&](std::size_t i, std::size_t first, std::size_t count, const T* from) {
           if (is_loss && i == 0) {
-            std::copy_n(from, count, context_.loss + rows_.begin + first);
+            std::copy_n(from, count, head(step).loss + rows_.begin + first);
           } else {
             pack(from, count, step.out.columns, block(step.out).from_row(first));
           }
@@ -194,40 +283,67 @@ void run_steps(const Program<T>& program, const Parameters<T>& parameters, const
 }
 
 template <class T>
-void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows) {
+void run_blocks(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
+                std::size_t first, std::size_t last) {
   for (std::size_t begin = rows.begin; begin < rows.end; begin += kRowBlock) {
-    run_steps(program, parameters, context, {begin, std::min(begin + kRowBlock, rows.end)}, 0, program.steps.size());
+    run_steps(program, parameters, context, {begin, std::min(begin + kRowBlock, rows.end)}, first, last);
   }
 }
 
 template <class T>
+void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows) {
+  run_blocks(program, parameters, context, rows, 0, program.steps.size());
+}
+
+template <class T>
+void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
+              const Member& member) {
+  const Range mine = share(rows, member.thread, member.threads);
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    const RowStep<T>& step = program.steps[i];
+    if (!takes_whole_batch(step.kind)) continue;
+    run_blocks(program, parameters, context, mine, first, i);
+    first = i + 1;
+    member.barrier.wait();
+    const profile::Span span(step.operation);
+    Runner<T>(program, parameters, context, {0, rows}, member.thread, member.threads).run(step);
+    member.barrier.wait();
+  }
+  run_blocks(program, parameters, context, mine, first, program.steps.size());
+}
+
+template <class T>
 void run_columns(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, std::size_t rows,
-                 int thread, int threads, Barrier& barrier) {
+                 const Member& member) {
+  const auto [thread, threads, barrier] = member;
   const Range mine = share(rows, thread, threads);
   ColumnWalk walk(threads);
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const RowStep<T>& step = program.steps[i];
-    const auto [by_panels, waits] = walk.next(panels_to_share(step), rewrites(program.steps, i));
+    const bool whole = takes_whole_batch(step.kind);
+    const auto [by_panels, waits] = walk.next(panels_to_share(step), rewrites(program.steps, i), whole);
     if (waits) barrier.wait();
     const profile::Span span(step.operation);
     if (!by_panels) {
       if (mine.begin < mine.end) Runner<T>(program, parameters, context, mine).run(step);
       continue;
     }
-    for (std::size_t begin = 0; begin < rows; begin += kRowBlock) {
-      Runner<T>(program, parameters, context, {begin, std::min(begin + kRowBlock, rows)}, thread, threads).run(step);
+    for (std::size_t begin = 0; begin < rows; begin += whole ? rows : kRowBlock) {
+      const std::size_t end = whole ? rows : std::min(begin + kRowBlock, rows);
+      Runner<T>(program, parameters, context, {begin, end}, thread, threads).run(step);
     }
   }
 }
 
-template void run_steps(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range, std::size_t, std::size_t);
-template void run_steps(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range, std::size_t,
-                        std::size_t);
-template void run_rows(const Program<float>&, const Parameters<float>&, const RowContext<float>&, Range);
-template void run_rows(const Program<double>&, const Parameters<double>&, const RowContext<double>&, Range);
-template void run_columns(const Program<float>&, const Parameters<float>&, const RowContext<float>&, std::size_t, int, int,
-                          Barrier&);
-template void run_columns(const Program<double>&, const Parameters<double>&, const RowContext<double>&, std::size_t, int, int,
-                          Barrier&);
+#define CHAINRULE_INSTANTIATE(T)                                                                                              \
+  template void run_steps(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t);    \
+  template void run_blocks(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t);   \
+  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range);                               \
+  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, std::size_t, const Member&);          \
+  template void run_columns(const Program<T>&, const Parameters<T>&, const RowContext<T>&, std::size_t, const Member&);
+CHAINRULE_INSTANTIATE(float)
+CHAINRULE_INSTANTIATE(double)
+#undef CHAINRULE_INSTANTIATE
 
 }  // namespace chainrule::plan

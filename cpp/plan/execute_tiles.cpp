@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/prefetch.h"
+#include "plan/copy_columns.h"
 #include "plan/execute.h"
 #include "profile/span.h"
 
@@ -118,8 +119,11 @@ class TileRunner {
     const Panels<T> dz = panels_of(program_, task.dz, workspace_).from_panel(tile.panels.begin);
     // Panels of the scratch lie one behind the other without padding, as a tile's rows of a parameter's panel do.
     const Panels<T> gradient{scratch_.data, memory.rows * kPanelWidth<T>};
-    if (task.x.columns == 0) {
+    if (task.kind == GradientTask::Kind::sum) {
       program_.table->column_sum({{dz.data, dz.stride}, gradient, rows_, memory.panels});
+      update(memory, gradient);
+    } else if (task.kind == GradientTask::Kind::embedding) {
+      scatter(tile, memory, gradient);
       update(memory, gradient);
     } else if (rows_ == 1) {
       const auto& [w, first, second] = memory.array;
@@ -169,6 +173,32 @@ class TileRunner {
     }
   }
 
+  /// The tile of an embedding's gradient: to each row of the table what the batch's rows, in their order, have looked up there.
+  void scatter(const ParameterTile& tile, const TileMemory<T>& memory, Panels<T> gradient) const {
+    constexpr std::size_t P = kPanelWidth<T>;
+    const GradientTask& task = program_.gradients[tile.task];
+    const Parameter<T>& table = parameters_[task.parameter];
+    const Panels<T> number = panels_of(program_, task.x, workspace_);
+    const Panels<T> dz = panels_of(program_, task.dz, workspace_);
+    const Range of_panels{tile.panels.begin * P, tile.panels.begin * P + memory.columns};
+    const bool transposed = table.transposed_is_master;
+    const Range rows = transposed ? of_panels : tile.rows;     // of the table
+    const Range columns = transposed ? tile.rows : of_panels;  // likewise
+    std::fill_n(gradient.data, memory.panels * gradient.stride, T{0});
+    for (std::size_t i = 0; i < rows_; ++i) {
+      for (std::size_t column = 0; column < task.x.columns; ++column) {
+        const std::size_t row = row_named(*number.at(i, column), table.rows);
+        if (row < rows.begin || row >= rows.end) continue;
+        for (std::size_t j = columns.begin; j < columns.end; ++j) {
+          const std::size_t at_row = row - rows.begin;
+          const std::size_t at_column = j - columns.begin;
+          T& to = transposed ? *gradient.at(at_column, at_row) : *gradient.at(at_row, at_column);
+          to += *dz.at(i, column * table.columns + j);
+        }
+      }
+    }
+  }
+
   void update(const TileMemory<T>& memory, Panels<T> gradient) {
     const auto& [w, first, second] = memory.array;
     const std::size_t size = memory.rows * kPanelWidth<T>;
@@ -198,6 +228,23 @@ void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& 
   }
 }
 
+template <class T>
+void update_running(const Program<T>& program, Parameters<T>& parameters, T* workspace, std::size_t rows) {
+  for (const RunningStatistics& running : program.running) {
+    const auto keep = static_cast<T>(1.0 - running.momentum);
+    const auto take = static_cast<T>(running.momentum);
+    const auto move = [&](std::size_t parameter, Slot slot, T factor) {
+      Panels<T> value = parameters[parameter].value.panels();
+      const Panels<T> batch = panels_of(program, slot, workspace);
+      for (std::size_t j = 0; j < slot.columns; ++j) *value.at(0, j) = keep * *value.at(0, j) + take * (factor * *batch.at(0, j));
+    };
+    move(running.mean, running.batch_mean, T{1});
+    if (rows > 1) move(running.variance, running.batch_variance, static_cast<T>(static_cast<double>(rows) / static_cast<double>(rows - 1)));
+  }
+}
+
+template void update_running(const Program<float>&, Parameters<float>&, float*, std::size_t);
+template void update_running(const Program<double>&, Parameters<double>&, double*, std::size_t);
 template std::vector<ParameterTile> make_tiles(const Program<float>&, const Parameters<float>&);
 template std::vector<ParameterTile> make_tiles(const Program<double>&, const Parameters<double>&);
 template void run_tiles(const Program<float>&, Parameters<float>&, Update<float>&, float*, std::size_t,

@@ -27,6 +27,18 @@ void add_row_steps(std::ostringstream& out, const Program<T>& program) {
   }
 }
 
+const char* operation_of(const GradientTask& task) {
+  switch (task.kind) {
+    case GradientTask::Kind::product:
+      return "weight_gradient+update";
+    case GradientTask::Kind::sum:
+      return "column_sum+update";
+    case GradientTask::Kind::embedding:
+      return "embedding_gradient+update";
+  }
+  return "";
+}
+
 /// Why the estimate gives so many threads.
 std::string reason(int threads, int most) {
   if (forced_threads() > 0) return "forced, whatever the work";
@@ -76,7 +88,7 @@ double Program<T>::row_flops() const noexcept {
 }
 
 double GradientTask::flops() const noexcept {
-  return 2.0 * static_cast<double>(dz.columns) * static_cast<double>(x.columns == 0 ? 1 : x.columns);
+  return 2.0 * static_cast<double>(dz.columns) * static_cast<double>(kind == Kind::product ? x.columns : 1);
 }
 
 template <class T>
@@ -126,7 +138,7 @@ std::string explain(const Program<T>& program, const Parameters<T>& store, const
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";
   for (const GradientTask& task : program.gradients) {
     const Parameter<T>& parameter = store[task.parameter];
-    out << "  " << std::left << std::setw(28) << (task.x.columns == 0 ? "column_sum+update" : "weight_gradient+update") << ' '
+    out << "  " << std::left << std::setw(28) << operation_of(task) << ' '
         << std::setw(16) << parameter.name << ' ' << to_string(parameter.shape)
         << (parameter.transposed.empty() ? "" : ", and its transposed copy") << '\n';
   }

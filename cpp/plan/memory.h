@@ -33,14 +33,20 @@ class MemoryPlan {
       if (slot.columns != 0) slot.offset = lives_[slot.offset].offset;
     };
     for (RowStep<T>& step : program.steps) {
-      for (Slot* slot : {&step.a, &step.b, &step.saved, &step.out}) resolve(*slot);
+      for (Slot* slot : {&step.a, &step.b, &step.saved, &step.out, &step.mean, &step.variance}) resolve(*slot);
       for (Slot& slot : step.operands) resolve(slot);
     }
     for (GradientTask& task : program.gradients) {
       resolve(task.x);
       resolve(task.dz);
     }
-    for (Slot* slot : {&program.input, &program.output, &program.target}) resolve(*slot);
+    for (RunningStatistics& running : program.running) {
+      resolve(running.batch_mean);
+      resolve(running.batch_variance);
+    }
+    for (std::vector<Slot>* slots : {&program.inputs, &program.outputs, &program.targets}) {
+      for (Slot& slot : *slots) resolve(slot);
+    }
     return end;
   }
 

@@ -50,6 +50,7 @@ template <class T>
 auto row_kernel(const kernels::KernelTable<T>& table, std::string_view name) -> decltype(table.softmax_forward) {
   if (name == "softmax") return table.softmax_forward;
   if (name == "log_softmax") return table.log_softmax_forward;
+  if (name == "standardize") return table.standardize_forward;
   return nullptr;
 }
 
@@ -57,6 +58,7 @@ template <class T>
 auto row_backward_kernel(const kernels::KernelTable<T>& table, std::string_view name) -> decltype(table.softmax_backward) {
   if (name == "softmax") return table.softmax_backward;
   if (name == "log_softmax") return table.log_softmax_backward;
+  if (name == "standardize") return table.standardize_backward;
   return nullptr;
 }
 

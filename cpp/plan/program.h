@@ -1,7 +1,8 @@
 // A plan: what the graph's operations have become. Two phases, a barrier after each.
 //
 // Row phase: steps whose rows are independent of each other; each thread takes a block of rows through all of them, forward, loss
-// and backward, without waiting. Parameter phase: sums over rows, one tile of one parameter at a time, each followed at once by its
+// and backward, without waiting. (A step over the whole batch, as batch normalisation is, parts it in two, with a barrier before
+// and after.) Parameter phase: sums over rows, one tile of one parameter at a time, each followed at once by its
 // update, so that no gradient is ever stored.
 #pragma once
 
@@ -32,18 +33,34 @@ enum class StepKind : std::uint8_t {
   binary,          // out = a (op) b
   row,             // out = f(row of a)
   row_backward,    // out from cotangent a and saved
+  scale_shift,     // out = a * weight + bias, column by column
+  standardize_columns,         // out = (a - bias) / sqrt(weight + alpha), column by column
+  standardize_batch,           // the same with mean and variance of a's columns over the batch
+  standardize_batch_backward,  // out from cotangent a and saved
+  slice_columns,   // out = columns of a, from `first_column` on
+  place_columns,   // out = a from `first_column` on, zeros beside it
+  join_columns,    // out = operands side by side
+  embedding,       // out = rows of weight, named by the values of a
   dropout_mask,    // out = mask
   loss,            // losses, and out = gradient where it has a slot
   function,        // out = f(operands), a function given in Python
   loss_function,   // such a loss, and out = gradient where it has a slot
 };
 
+/// Whether a step needs all rows of the batch at once; its panels are independent of each other.
+[[nodiscard]] constexpr bool takes_whole_batch(StepKind kind) noexcept {
+  return kind == StepKind::standardize_batch || kind == StepKind::standardize_batch_backward;
+}
+
 /// One operation on a block of rows.
 template <class T>
 struct RowStep {
   StepKind kind = StepKind::dense;
   Slot a, b, saved, out;
-  std::vector<Slot> operands = {};  // of a function; without columns: the seed
+  std::vector<Slot> operands = {};  // of a function, where one without columns is the seed; what is joined
+  Slot mean, variance;              // over the batch; in row 0
+  std::size_t first_column = 0;
+  std::size_t head = 0;  // of a loss
   std::shared_ptr<graph::RowRunner> function = nullptr;
   std::size_t weight = kNoParameter;
   std::size_t bias = kNoParameter;
@@ -58,18 +75,33 @@ struct RowStep {
     void (*row)(const kernels::RowArgs<T>&);
     void (*row_backward)(const kernels::RowBackwardArgs<T>&);
     void (*loss)(const kernels::LossArgs<T>&);
+    void (*column)(const kernels::ColumnArgs<T>&);
   };
   std::string operation;  // as plans and profiles name it: "matmul+add+relu"
   std::string layer;      // the name its nodes have, or ""
   double flops_per_row = 0;
 };
 
-/// The gradient of one parameter's master: x^T dz, or where x has no columns the column sums of dz.
+/// The gradient of one parameter's master.
 struct GradientTask {
+  enum class Kind : std::uint8_t {
+    product,    // x^T dz
+    sum,        // the column sums of dz; x has no columns
+    embedding,  // dz added up by the rows of the table that x names
+  };
   std::size_t parameter = 0;
+  Kind kind = Kind::product;
   Slot x, dz;
   /// For each row of a batch.
   [[nodiscard]] double flops() const noexcept;
+};
+
+/// Statistics of a batch that training remembers: each parameter moves towards its slot's row 0 by `momentum`.
+struct RunningStatistics {
+  std::size_t mean = 0;  // parameters
+  std::size_t variance = 0;
+  Slot batch_mean, batch_variance;
+  double momentum = 0;
 };
 
 template <class T>
@@ -77,10 +109,11 @@ struct Program {
   std::size_t capacity = 0;   // rows that the workspace holds
   std::size_t stride = 0;     // elements between the panels of a slot
   std::size_t workspace = 0;  // elements
-  Slot input, output;
-  Slot target;  // values; no columns where the loss takes labels or there is none
+  std::vector<Slot> inputs, outputs;
+  std::vector<Slot> targets;  // values, by head; no columns where its loss takes labels
   std::vector<RowStep<T>> steps;
   std::vector<GradientTask> gradients;
+  std::vector<RunningStatistics> running;
   const kernels::Tables* tables = nullptr;
   const kernels::KernelTable<T>* table = nullptr;  // of these
 
@@ -89,14 +122,19 @@ struct Program {
   [[nodiscard]] double gradient_flops() const noexcept;
 };
 
-/// What is planned: nodes of one graph. `loss` kNone plans the forward phase only; `seed` is the {kRows} input that the gradients'
-/// cotangents start from; gradients[i] is the node of the gradient of parameters[i].
-struct Request {
-  graph::NodeId input = graph::kNone;
-  graph::NodeId output = graph::kNone;
+/// A loss with its target; `seed` is the {kRows} input that its cotangents start from. `loss` kNone: the target is only an input.
+struct Head {
   graph::NodeId target = graph::kNone;
   graph::NodeId loss = graph::kNone;
   graph::NodeId seed = graph::kNone;
+};
+
+/// What is planned: nodes of one graph. Without heads the forward phase only; gradients[i] is the node of the gradient of
+/// parameters[i].
+struct Request {
+  std::vector<graph::NodeId> inputs = {};
+  std::vector<graph::NodeId> outputs = {};
+  std::vector<Head> heads = {};
   std::vector<graph::NodeId> gradients = {};
   std::vector<graph::NodeId> parameters = {};
 };

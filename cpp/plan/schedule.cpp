@@ -28,6 +28,7 @@ void cut(std::span<ParameterTile> tiles, int parts, const Work& work) {
 template <class T>
 bool is_element_wise(const RowStep<T>& step) noexcept {
   return step.kind == StepKind::unary || step.kind == StepKind::unary_backward || step.kind == StepKind::binary ||
+         step.kind == StepKind::scale_shift || step.kind == StepKind::standardize_columns ||
          (step.kind == StepKind::function && step.function->by_element());
 }
 
@@ -46,7 +47,8 @@ std::optional<Schedule> forced_schedule() noexcept {
 
 template <class T>
 std::size_t panels_to_share(const RowStep<T>& step) noexcept {
-  const bool by_panels = is_element_wise(step) || step.kind == StepKind::dense || step.kind == StepKind::input_gradient;
+  const bool by_panels = is_element_wise(step) || takes_whole_batch(step.kind) || step.kind == StepKind::dense ||
+                         step.kind == StepKind::input_gradient;
   return by_panels ? kernels::panel_count<T>(step.out.columns) : 0;
 }
 

@@ -37,14 +37,15 @@ class ColumnWalk {
   explicit ColumnWalk(int threads) : threads_(static_cast<std::size_t>(threads)) {}
   /// How the next step goes: whether by panels (else by rows: its panels are too few, or it needs whole rows), and whether a
   /// barrier comes first. None does between steps on the same rows, nor where a thread goes on with the panels that it has just
-  /// written.
+  /// written. A step that takes the `whole_batch` goes by panels however few they are.
   struct Step {
     bool by_panels;
     bool waits;
   };
-  [[nodiscard]] Step next(std::size_t panels, bool rewrites) noexcept {
-    const bool waits = by_panels(panels) ? !(was_by_panels_ && rewrites) : was_by_panels_;
-    was_by_panels_ = by_panels(panels);
+  [[nodiscard]] Step next(std::size_t panels, bool rewrites, bool whole_batch = false) noexcept {
+    const bool by_panels_now = whole_batch || by_panels(panels);
+    const bool waits = by_panels_now ? whole_batch || !(was_by_panels_ && rewrites) : was_by_panels_;
+    was_by_panels_ = by_panels_now;
     return {was_by_panels_, waits};
   }
   [[nodiscard]] bool by_panels(std::size_t panels) const noexcept { return panels >= kTilePanels * threads_; }

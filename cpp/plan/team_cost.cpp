@@ -70,7 +70,7 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
     work.update_flops += update;
     work.shared_bytes += sizeof(T) * size * copies * (rows == 1 ? kOneReader : 1);
     // A weight's gradient sums over all rows of both its sides; a bias's over one that its weight's has read.
-    const std::size_t columns = task.x.columns == 0 ? 0 : task.x.columns + task.dz.columns;
+    const std::size_t columns = task.kind == GradientTask::Kind::sum ? 0 : task.x.columns + task.dz.columns;
     const double values = kValueBytes * static_cast<double>(sizeof(T) * columns * rows);
     work.shared_bytes += values;
     const std::size_t pieces = (parameter.master_rows() + kTileRows - 1) / kTileRows * parameter.master_panels();
@@ -83,6 +83,7 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
     add.flops = step.flops_per_row * static_cast<double>(rows);
     add.panels = panels_to_share(step);
     add.rewrites = rewrites(program.steps, i);
+    add.whole_batch = takes_whole_batch(step.kind);
     add.value_bytes = kValueBytes * static_cast<double>(sizeof(T) * rows * step.a.columns);
     if (step.weight == kNoParameter) continue;
     add.weight_bytes = static_cast<double>(sizeof(T) * parameters[step.weight].rows * parameters[step.weight].columns);
@@ -113,7 +114,8 @@ TeamTime TeamCost::time(int threads, double flops, int barriers, double bytes) c
 
 TeamTime TeamCost::by_rows(int threads) const noexcept {
   const double flops = work_.row_flops * most_rows(threads) + (work_.tile_flops + work_.update_flops) / threads;
-  return time(threads, flops, kStepBarriers, work_.shared_bytes);
+  const auto whole = std::count_if(work_.steps.begin(), work_.steps.end(), [](const Work::Step& step) { return step.whole_batch; });
+  return time(threads, flops, kStepBarriers + 2 * static_cast<int>(whole), work_.shared_bytes);
 }
 
 TeamTime TeamCost::by_columns(int threads) const noexcept {
@@ -132,7 +134,7 @@ TeamTime TeamCost::by_columns(int threads) const noexcept {
     if (!walk.by_panels(task.panels)) bytes += task.value_bytes;
   }
   for (const Work::Step& step : work_.steps) {
-    const auto [by_panels, waits] = walk.next(step.panels, step.rewrites);
+    const auto [by_panels, waits] = walk.next(step.panels, step.rewrites, step.whole_batch);
     if (waits) ++barriers;
     flops += step.flops * (by_panels ? most(step.panels) * most_rows(1) : most_rows(threads));
     if (waits) bytes += step.value_bytes / (by_panels ? 1 : threads);

@@ -22,6 +22,7 @@ struct Work {
     double value_bytes = 0;    // the values that a thread reads for any panel, at what they count
     double weight_bytes = 0;   // the weights that all of its panels read
     bool own_weights = false;  // each panel reads those that its own thread updates
+    bool whole_batch = false;  // it takes all rows at once
   };
 
   /// A parameter's gradient and update, likewise.

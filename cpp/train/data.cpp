@@ -51,12 +51,24 @@ bool gather_array(const plan::Program<T>& program, const ArrayView& array, plan:
 
 }  // namespace
 
+std::string name_of_input(std::size_t input, std::size_t inputs) { return inputs == 1 ? "x" : text("x[", input, "]"); }
+
 template <class T>
-BatchRows<T>::BatchRows(std::size_t capacity, std::span<const plan::Metric> wanted, double threshold)
-    : label(capacity), weight(capacity), seed(capacity), loss(capacity) {
-  for (const plan::Metric metric : wanted) {
+BatchRows<T>::Head::Head(std::size_t capacity, const HeadSettings& settings)
+    : label(settings.labels ? capacity : 0), seed(capacity), loss(capacity), weight(settings.weight) {
+  for (const plan::Metric metric : settings.metrics) {
     metric_values.emplace_back(capacity);
-    metrics.push_back({metric, static_cast<T>(threshold), metric_values.back().data()});
+    metrics.push_back({metric, static_cast<T>(settings.threshold), metric_values.back().data()});
+  }
+}
+
+template <class T>
+BatchRows<T>::BatchRows(std::size_t capacity, std::span<const HeadSettings> settings) : weight(capacity) {
+  heads.reserve(settings.size());
+  for (const HeadSettings& head : settings) heads.emplace_back(capacity, head);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    const Head& head = heads[i];
+    rows.push_back({settings[i].labels ? head.label.data() : nullptr, head.seed.data(), heads[i].loss.data(), head.metrics});
   }
 }
 
@@ -77,39 +89,48 @@ RowSource source_of(const ArrayView& array, Selection selection) noexcept {
 }
 
 template <class T>
-bool gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection, Range rows,
-                     T* workspace) {
-  return gather_array(program, x, program.input, scale, selection, rows, workspace);
+bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows, T* workspace) {
+  bool finite = true;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    finite = gather_array(program, x[i].array, program.inputs[i], x[i].scale, selection, rows, workspace) && finite;
+  }
+  return finite;
 }
 
 template <class T>
 Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
                 BatchRows<T>& batch) {
   Gathered result;
-  result.finite = gather_features(program, data.x, data.scale, selection, rows, workspace);
-  if (data.labels) {
-    const auto classes = program.output.columns;
-    with_type(data.y.type, [&](auto element) {
-      for (std::size_t i = rows.begin; i < rows.end; ++i) {
-        const auto label = read<decltype(element)>(address(data.y, selection.row(i)));
+  result.finite = gather_features(program, std::span(data.x), selection, rows, workspace);
+  for (std::size_t i = 0; i < data.y.size(); ++i) {
+    const ArrayView& y = data.y[i].array;
+    if (!data.y[i].labels) {
+      static_cast<void>(gather_array(program, y, program.targets[i], 1, selection, rows, workspace));
+      continue;
+    }
+    const auto classes = program.outputs[i].columns;
+    std::int32_t* const labels = batch.heads[i].label.data();
+    with_type(y.type, [&](auto element) {
+      for (std::size_t row = rows.begin; row < rows.end; ++row) {
+        const auto label = read<decltype(element)>(address(y, selection.row(row)));
         const bool known = label >= 0 && static_cast<std::uint64_t>(label) < classes;
-        batch.label[i] = known ? static_cast<std::int32_t>(label) : 0;
+        labels[row] = known ? static_cast<std::int32_t>(label) : 0;
         result.labelled = result.labelled && known;
       }
     });
-  } else {
-    static_cast<void>(gather_array(program, data.y, program.target, 1, selection, rows, workspace));
   }
   const double inverse = total > 0 ? 1.0 / total : 0.0;
   if (!data.weight) {
     std::fill(&batch.weight[rows.begin], batch.weight.data() + rows.end, 1.0);
-    std::fill(&batch.seed[rows.begin], batch.seed.data() + rows.end, static_cast<T>(inverse));
+    for (auto& head : batch.heads) {
+      std::fill(&head.seed[rows.begin], head.seed.data() + rows.end, static_cast<T>(inverse * head.weight));
+    }
     return result;
   }
   with_type(data.weight->type, [&](auto element) {
     for (std::size_t i = rows.begin; i < rows.end; ++i) {
       batch.weight[i] = static_cast<double>(read<decltype(element)>(address(*data.weight, selection.row(i))));
-      batch.seed[i] = static_cast<T>(batch.weight[i] * inverse);
+      for (auto& head : batch.heads) head.seed[i] = static_cast<T>(batch.weight[i] * inverse * head.weight);
     }
   });
   return result;
@@ -146,6 +167,14 @@ void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::s
                                    " at row ", row, one_dimension ? std::string() : text(", column ", column)));
 }
 
+void throw_nonfinite(std::span<const Feature> x, DType dtype, Selection selection, Range rows, const std::string& operation) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::int64_t position = first_nonfinite(x[i].array, dtype, selection, rows);
+    if (position >= 0 || i + 1 == x.size()) throw_nonfinite(x[i].array, position, operation, name_of_input(i, x.size()));
+  }
+  throw std::invalid_argument(text(operation, ": expected an input, got none"));
+}
+
 std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
   return with_type(array.type, [&](auto element) {
     using Element = decltype(element);
@@ -169,7 +198,7 @@ template struct BatchRows<float>;
 template struct BatchRows<double>;
 template Gathered gather(const plan::Program<float>&, const Dataset&, Selection, Range, double, float*, BatchRows<float>&);
 template Gathered gather(const plan::Program<double>&, const Dataset&, Selection, Range, double, double*, BatchRows<double>&);
-template bool gather_features(const plan::Program<float>&, const ArrayView&, double, Selection, Range, float*);
-template bool gather_features(const plan::Program<double>&, const ArrayView&, double, Selection, Range, double*);
+template bool gather_features(const plan::Program<float>&, std::span<const Feature>, Selection, Range, float*);
+template bool gather_features(const plan::Program<double>&, std::span<const Feature>, Selection, Range, double*);
 
 }  // namespace chainrule::train

@@ -24,13 +24,27 @@ struct ArrayView {
   std::size_t columns = 0;
 };
 
-struct Dataset {
-  ArrayView x;
-  ArrayView y;                      // values, or labels of one column
-  std::optional<ArrayView> weight;  // one for each row
-  double scale = 1;                 // x is multiplied by it
+/// What goes into one input of a network.
+struct Feature {
+  ArrayView array;
+  double scale = 1;  // the array is multiplied by it
+};
+
+/// What one head's loss compares with: values, or labels of one column.
+struct Target {
+  ArrayView array;
   bool labels = false;
 };
+
+struct Dataset {
+  std::vector<Feature> x;           // by input
+  std::vector<Target> y;            // by head
+  std::optional<ArrayView> weight;  // one for each row
+  [[nodiscard]] std::size_t rows() const noexcept { return x.empty() ? 0 : x.front().array.rows; }
+};
+
+/// "x", or of several inputs "x[1]".
+[[nodiscard]] std::string name_of_input(std::size_t input, std::size_t inputs);
 
 /// Which rows of the data make the batch: index[first], index[first + 1], ...; first, first + 1, ... where index is null.
 struct Selection {
@@ -48,17 +62,33 @@ struct RowSource {
 };
 [[nodiscard]] RowSource source_of(const ArrayView& array, Selection selection) noexcept;
 
+/// A loss of the network's output of the same number, and what is counted beside it.
+struct HeadSettings {
+  graph::SharedOperation loss;
+  double alpha = 0;   // the loss's parameter
+  double weight = 1;  // in the sum of all heads' losses
+  bool labels = false;
+  std::vector<plan::Metric> metrics;
+  double threshold = 0;  // of accuracy, for predictions of one column
+};
+
 /// What a batch has beside its panels: one element for each row.
 template <class T>
 struct BatchRows {
-  BatchRows(std::size_t capacity, std::span<const plan::Metric> metrics, double threshold);
+  struct Head {
+    Head(std::size_t capacity, const HeadSettings& settings);
+    Buffer<std::int32_t> label;
+    Buffer<T> seed;
+    Buffer<T> loss;
+    std::vector<Buffer<T>> metric_values;
+    std::vector<plan::RowMetric<T>> metrics;
+    double weight;  // of the head
+  };
+  BatchRows(std::size_t capacity, std::span<const HeadSettings> settings);
 
-  Buffer<std::int32_t> label;
   Buffer<double> weight;
-  Buffer<T> seed;
-  Buffer<T> loss;
-  std::vector<Buffer<T>> metric_values;
-  std::vector<plan::RowMetric<T>> metrics;
+  std::vector<Head> heads;
+  std::vector<plan::HeadRows<T>> rows;  // of the heads, as steps take them
 };
 
 /// The sum of the batch's weights in row order; its number of rows where the data has none.
@@ -67,18 +97,23 @@ struct BatchRows {
 /// What was found in the rows of a batch.
 struct Gathered {
   bool finite = true;    // features, in the network's type
-  bool labelled = true;  // labels are in [0, columns of the output); another is replaced by 0
+  bool labelled = true;  // labels are in [0, columns of their output); another is replaced by 0
 };
 
-/// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and seeds = weight / `total`.
+/// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and each head's seeds = weight / `total`,
+/// times the head's weight.
 template <class T>
 [[nodiscard]] Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total,
                               T* workspace, BatchRows<T>& batch);
 
 /// Only the features; whether all are finite.
 template <class T>
-[[nodiscard]] bool gather_features(const plan::Program<T>& program, const ArrayView& x, double scale, Selection selection,
-                                   Range rows, T* workspace);
+[[nodiscard]] bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows,
+                                   T* workspace);
+
+/// std::invalid_argument that names the first element among those rows which is not finite as a `dtype`.
+[[noreturn]] void throw_nonfinite(std::span<const Feature> x, DType dtype, Selection selection, Range rows,
+                                  const std::string& operation);
 
 /// Among rows [rows.begin, rows.end) of the selection, the first element that is not finite as a `dtype`: its position in C order
 /// in the whole array, or -1.

@@ -3,80 +3,114 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/differentiate.h"
 #include "graph/operation.h"
 
 namespace chainrule::train {
 namespace {
 
-std::size_t block_count(const Dataset& data) noexcept { return (data.x.rows + kEvaluationRows - 1) / kEvaluationRows; }
+std::size_t block_count(const Dataset& data) noexcept { return (data.rows() + kEvaluationRows - 1) / kEvaluationRows; }
 
 }  // namespace
 
 template <class T>
 void Sums::add(const BatchRows<T>& batch, std::size_t count) {
-  metrics.resize(batch.metrics.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    loss += batch.weight[i] * static_cast<double>(batch.loss[i]);
-    weight += batch.weight[i];
+  losses.resize(batch.heads.size());
+  head_weights.resize(batch.heads.size());
+  std::size_t metric = 0;
+  for (std::size_t h = 0; h < batch.heads.size(); ++h) {
+    const auto& head = batch.heads[h];
+    head_weights[h] = head.weight;
+    for (std::size_t i = 0; i < count; ++i) losses[h] += batch.weight[i] * static_cast<double>(head.loss[i]);
+    metrics.resize(std::max(metrics.size(), metric + head.metrics.size()));
+    for (const Buffer<T>& values : head.metric_values) {
+      for (std::size_t i = 0; i < count; ++i) metrics[metric] += static_cast<double>(values[i]);
+      ++metric;
+    }
   }
-  for (std::size_t m = 0; m < metrics.size(); ++m) {
-    for (std::size_t i = 0; i < count; ++i) metrics[m] += static_cast<double>(batch.metric_values[m][i]);
-  }
+  for (std::size_t i = 0; i < count; ++i) weight += batch.weight[i];
   rows += count;
 }
 
 void Sums::add(const Sums& other) {
-  loss += other.loss;
+  const auto add_each = [](std::vector<double>& to, const std::vector<double>& from) {
+    to.resize(std::max(to.size(), from.size()));
+    for (std::size_t i = 0; i < from.size(); ++i) to[i] += from[i];
+  };
+  add_each(losses, other.losses);
+  add_each(metrics, other.metrics);
+  head_weights = other.head_weights;
   weight += other.weight;
   rows += other.rows;
-  metrics.resize(std::max(metrics.size(), other.metrics.size()));
-  for (std::size_t m = 0; m < other.metrics.size(); ++m) metrics[m] += other.metrics[m];
 }
 
 void Sums::clear() {
-  loss = weight = 0;
+  weight = 0;
   rows = 0;
+  std::fill(losses.begin(), losses.end(), 0.0);
   std::fill(metrics.begin(), metrics.end(), 0.0);
 }
 
 Averages Sums::averages() const {
   Averages means;
-  means.loss = weight > 0 ? loss / weight : 0.0;
+  for (std::size_t h = 0; h < losses.size(); ++h) {
+    means.of_heads.push_back(weight > 0 ? losses[h] / weight : 0.0);
+    means.loss += head_weights[h] * means.of_heads[h];
+  }
   for (const double sum : metrics) means.metrics.push_back(rows > 0 ? sum / static_cast<double>(rows) : 0.0);
   return means;
 }
 
-LossGraph::LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const graph::SharedOperation& loss,
-                     double alpha, bool labels)
+LossGraph::LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs,
+                     std::span<const HeadSettings> heads)
     : graph(base) {
-  // A function given in Python takes targets of a width of its own.
-  const auto* const function = dynamic_cast<const graph::RowFunction*>(loss.get());
-  const Shape target = function == nullptr ? graph.node(output).shape : function->input_shape(1);
-  request.input = input;
-  request.output = output;
-  request.target = labels ? graph.input("target", {graph::kRows}, DType::int64) : graph.input("target", target, graph.dtype());
-  request.seed = graph.input("seed", {graph::kRows}, graph.dtype());
-  graph::Attributes attributes;
-  attributes.alpha = alpha;
-  graph.keep(loss);
-  request.loss = graph.apply(*loss, {output, request.target}, attributes, "loss");
+  if (heads.size() != outputs.size()) {
+    throw std::invalid_argument(text("losses: expected one for each of ", outputs.size(), " outputs, got ", heads.size()));
+  }
+  request.inputs = std::move(inputs);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    const HeadSettings& head = heads[i];
+    const std::string number = heads.size() == 1 ? "" : text("_", i);
+    // A function given in Python takes targets of a width of its own.
+    const auto* const function = dynamic_cast<const graph::RowFunction*>(head.loss.get());
+    const Shape target = function == nullptr ? graph.node(outputs[i]).shape : function->input_shape(1);
+    plan::Head& added = request.heads.emplace_back();
+    added.target = head.labels ? graph.input("target" + number, {graph::kRows}, DType::int64)
+                               : graph.input("target" + number, target, graph.dtype());
+    added.seed = graph.input("seed" + number, {graph::kRows}, graph.dtype());
+    graph::Attributes attributes;
+    attributes.alpha = head.alpha;
+    graph.keep(head.loss);
+    added.loss = graph.apply(*head.loss, {outputs[i], added.target}, attributes, "loss" + number);
+  }
+  request.outputs = std::move(outputs);
+}
+
+void LossGraph::differentiate() {
+  request.parameters = graph.parameters();
+  std::vector<graph::NodeId> losses;
+  std::vector<graph::NodeId> seeds;
+  for (const plan::Head& head : request.heads) {
+    losses.push_back(head.loss);
+    seeds.push_back(head.seed);
+  }
+  request.gradients = graph::reverse(graph, losses, seeds, request.parameters);
 }
 
 template <class T>
-Evaluator<T>::Evaluator(NetworkOf<T>& network, const graph::SharedOperation& loss, double alpha, bool labels,
-                        std::vector<plan::Metric> metrics, double threshold)
-    : network_(network), metrics_(std::move(metrics)), threshold_(threshold) {
-  const LossGraph with_loss(network.graph(), network.input(), network.output(), loss, alpha, labels);
+Evaluator<T>::Evaluator(NetworkOf<T>& network, std::vector<HeadSettings> heads) : network_(network), heads_(std::move(heads)) {
+  const LossGraph with_loss(network.graph(), network.input_nodes(), network.output_nodes(), heads_);
   program_ = plan::make_program<T>(with_loss.graph, with_loss.request, network.parameters(), kEvaluationRows);
 }
 
 template <class T>
 void Evaluator<T>::prepare(const Dataset& data, int threads) {
   while (workers_.size() < static_cast<std::size_t>(threads)) {
-    workers_.push_back({Buffer<T>(program_.workspace), BatchRows<T>(kEvaluationRows, metrics_, threshold_)});
+    workers_.push_back({Buffer<T>(program_.workspace), BatchRows<T>(kEvaluationRows, heads_)});
   }
   const std::size_t blocks = block_count(data);
   blocks_.resize(blocks);
+  known_.store(true, std::memory_order_relaxed);
   valid_.resize(blocks);
 }
 
@@ -85,13 +119,12 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
   Worker& worker = workers_[static_cast<std::size_t>(thread)];
   plan::RowContext<T> context;
   context.workspace = worker.workspace.data();
-  context.label = data.labels ? worker.rows.label.data() : nullptr;
-  context.loss = worker.rows.loss.data();
-  context.metrics = worker.rows.metrics;
+  context.heads = worker.rows.rows;
+  context.known = &known_;
   const Range mine = share(blocks_.size(), thread, threads);
   for (std::size_t block = mine.begin; block < mine.end; ++block) {
     const std::size_t first = block * kEvaluationRows;
-    const Range rows{0, std::min(kEvaluationRows, data.x.rows - first)};
+    const Range rows{0, std::min(kEvaluationRows, data.rows() - first)};
     valid_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows).labelled ? 1 : 0;
     plan::run_rows(program_, network_.parameters(), context, rows);
     blocks_[block].clear();
@@ -101,11 +134,11 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
 
 template <class T>
 Averages Evaluator<T>::result() const {
+  if (!known_.load()) throw_unknown("evaluate");
   Sums total;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     if (valid_[block] == 0) {
-      throw std::invalid_argument(text("evaluate: expected labels from 0 to ", program_.output.columns - 1,
-                                       ", got another in rows from ", block * kEvaluationRows));
+      throw std::invalid_argument(text("evaluate: expected labels from 0 below the number of outputs, got another in rows from ", block * kEvaluationRows));
     }
     total.add(blocks_[block]);
   }
@@ -114,7 +147,7 @@ Averages Evaluator<T>::result() const {
 
 template <class T>
 plan::TeamCost Evaluator<T>::cost(const Dataset& data) const noexcept {
-  plan::Work work = plan::work_of(program_, data.x.rows);
+  plan::Work work = plan::work_of(program_, data.rows());
   work.grain = kEvaluationRows;
   return {work, plan::Occasion::call};
 }

@@ -1,7 +1,8 @@
 // Sums of losses and metrics over rows, and the evaluation of a whole data set.
 #pragma once
 
-#include <memory>
+#include <atomic>
+#include <span>
 #include <vector>
 
 #include "plan/team_cost.h"
@@ -12,13 +13,15 @@ namespace chainrule::train {
 
 /// A mean loss (over rows by weight) and mean metrics (over rows).
 struct Averages {
-  double loss = 0;
-  std::vector<double> metrics;
+  double loss = 0;                // of all heads, each times its weight
+  std::vector<double> of_heads;   // each head's loss by itself
+  std::vector<double> metrics;    // head after head
 };
 
 /// Sums in double, added in row order.
 struct Sums {
-  double loss = 0;  // weight * loss
+  std::vector<double> losses;        // weight * loss, by head
+  std::vector<double> head_weights;  // in the sum
   double weight = 0;
   std::size_t rows = 0;
   std::vector<double> metrics;
@@ -36,14 +39,14 @@ struct Sums {
 template <class T>
 class Evaluator {
  public:
-  Evaluator(NetworkOf<T>& network, const graph::SharedOperation& loss, double alpha, bool labels, std::vector<plan::Metric> metrics,
-            double threshold);
+  Evaluator(NetworkOf<T>& network, std::vector<HeadSettings> heads);
 
   /// To be called by one thread before a team's `run`: makes room for `threads` threads and this data's blocks.
   void prepare(const Dataset& data, int threads);
   /// One thread's share of the blocks.
   void run(const Dataset& data, int thread, int threads);
-  /// The means, once all threads have run. std::invalid_argument where a label was out of range.
+  /// The means, once all threads have run. std::invalid_argument where a label was out of range, std::out_of_range where a number
+  /// named no row of an embedding's table.
   [[nodiscard]] Averages result() const;
   /// What a team needs that is woken for this.
   [[nodiscard]] plan::TeamCost cost(const Dataset& data) const noexcept;
@@ -55,18 +58,20 @@ class Evaluator {
   };
 
   NetworkOf<T>& network_;
-  std::vector<plan::Metric> metrics_;
-  double threshold_;
+  std::vector<HeadSettings> heads_;
   plan::Program<T> program_;
   std::vector<Worker> workers_;
   std::vector<Sums> blocks_;
   std::vector<char> valid_;  // by block
+  std::atomic<bool> known_{true};
 };
 
-/// Adds the loss to a copy of a model's graph: its inputs, and the request without gradients.
+/// Adds the heads' losses to a copy of a model's graph: the request has everything but gradients.
 struct LossGraph {
-  LossGraph(const graph::Graph& base, graph::NodeId input, graph::NodeId output, const graph::SharedOperation& loss, double alpha,
-            bool labels);
+  LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs,
+            std::span<const HeadSettings> heads);
+  /// Adds the gradients of all parameters to the request.
+  void differentiate();
   graph::Graph graph;
   plan::Request request;
 };

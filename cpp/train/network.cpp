@@ -26,22 +26,62 @@ void WorkspacePool<T>::give_back(Buffer<T> workspace) {
   free_.push_back(std::move(workspace));
 }
 
-std::unique_ptr<Network> Network::make(graph::Graph graph, graph::NodeId input, graph::NodeId output) {
-  if (graph.dtype() == DType::float32) return std::make_unique<NetworkOf<float>>(std::move(graph), input, output);
-  return std::make_unique<NetworkOf<double>>(std::move(graph), input, output);
+void check_features(std::span<const Feature> x, std::span<const std::size_t> columns, const char* operation) {
+  if (x.size() != columns.size()) {
+    throw std::invalid_argument(text(operation, ": expected ", columns.size(), " inputs, got ", x.size()));
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const ArrayView& array = x[i].array;
+    if (array.columns != columns[i]) {
+      throw std::invalid_argument(text(operation, ": expected ", columns[i], " features in ", name_of_input(i, x.size()),
+                                       ", got shape (", array.rows, ", ", array.columns, ")"));
+    }
+    if (array.rows != x[0].array.rows) {
+      throw std::invalid_argument(
+          text(operation, ": expected ", x[0].array.rows, " rows in ", name_of_input(i, x.size()), ", got ", array.rows));
+    }
+  }
+}
+
+void throw_unknown(const char* operation) {
+  throw std::out_of_range(text(operation, ": expected whole numbers from 0 below an embedding's size in its columns, got another"));
+}
+
+std::unique_ptr<Network> Network::make(graph::Graph graph, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs) {
+  if (graph.dtype() == DType::float32) {
+    return std::make_unique<NetworkOf<float>>(std::move(graph), std::move(inputs), std::move(outputs));
+  }
+  return std::make_unique<NetworkOf<double>>(std::move(graph), std::move(inputs), std::move(outputs));
 }
 
 template <class T>
-NetworkOf<T>::NetworkOf(graph::Graph graph, graph::NodeId input, graph::NodeId output)
-    : graph_(std::move(graph)), input_(input), output_(output) {
-  for (const graph::NodeId id : {input, output}) {
-    const Shape& shape = graph_.node(id).shape;
-    if (shape.size() != 2 || shape[0] != graph::kRows) {
-      throw std::invalid_argument(text("network: expected nodes of shape (rows, features), got ", to_string(shape)));
+NetworkOf<T>::NetworkOf(graph::Graph graph, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs)
+    : graph_(std::move(graph)), inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+  for (const auto& nodes : {inputs_, outputs_}) {
+    if (nodes.empty()) throw std::invalid_argument("network: expected an input and an output, got none");
+    for (const graph::NodeId id : nodes) {
+      const Shape& shape = graph_.node(id).shape;
+      if (shape.size() != 2 || shape[0] != graph::kRows) {
+        throw std::invalid_argument(text("network: expected nodes of shape (rows, features), got ", to_string(shape)));
+      }
     }
   }
   for (const graph::NodeId id : graph_.parameters()) parameters_.add(graph_.node(id).name, graph_.node(id).shape);
-  program_ = plan::make_program<T>(graph_, {.input = input, .output = output}, parameters_, kEvaluationRows);
+  program_ = plan::make_program<T>(graph_, {.inputs = inputs_, .outputs = outputs_}, parameters_, kEvaluationRows);
+}
+
+template <class T>
+std::vector<std::size_t> NetworkOf<T>::features() const {
+  std::vector<std::size_t> columns;
+  for (const plan::Slot slot : program_.inputs) columns.push_back(slot.columns);
+  return columns;
+}
+
+template <class T>
+std::vector<std::size_t> NetworkOf<T>::outputs() const {
+  std::vector<std::size_t> columns;
+  for (const plan::Slot slot : program_.outputs) columns.push_back(slot.columns);
+  return columns;
 }
 
 template <class T>
@@ -71,34 +111,39 @@ void NetworkOf<T>::set_parameters(const std::vector<std::pair<std::string, Tenso
 }
 
 template <class T>
-void NetworkOf<T>::predict(const ArrayView& x, double scale, void* out) {
-  if (x.columns != features()) {
-    throw std::invalid_argument(text("predict: expected ", features(), " features, got shape (", x.rows, ", ", x.columns, ")"));
-  }
+void NetworkOf<T>::predict(std::span<const Feature> x, std::span<void* const> out) {
+  check_features(x, features(), "predict");
+  const std::size_t count = x[0].array.rows;
   const std::shared_lock lock(mutex_);
-  const int threads = plan::choose_threads({plan::work_of(program_, x.rows), plan::Occasion::call});
+  const int threads = plan::choose_threads({plan::work_of(program_, count), plan::Occasion::call});
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
   for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
   std::atomic<bool> finite{true};
+  std::atomic<bool> known{true};
   run_team(threads, [&](int thread) {
     T* workspace = workspaces[static_cast<std::size_t>(thread)].data();
-    const Range mine = share(x.rows, thread, threads);
+    const Range mine = share(count, thread, threads);
     plan::RowContext<T> context;
     context.workspace = workspace;
+    context.known = &known;
     for (std::size_t begin = mine.begin; begin < mine.end; begin += kEvaluationRows) {
       const Range rows{0, std::min(kEvaluationRows, mine.end - begin)};
-      if (!gather_features(program_, x, scale, {nullptr, begin}, rows, workspace)) {
+      if (!gather_features(program_, x, {nullptr, begin}, rows, workspace)) {
         finite.store(false, std::memory_order_relaxed);
         return;
       }
       plan::run_rows(program_, parameters_, context, rows);
-      const kernels::Panels<T> result = plan::panels_of(program_, program_.output, workspace);
-      plan::unpack<T>({result.data, result.stride}, rows.end, outputs(), static_cast<T*>(out) + begin * outputs());
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::size_t columns = program_.outputs[i].columns;
+        const kernels::Panels<T> result = plan::panels_of(program_, program_.outputs[i], workspace);
+        plan::unpack<T>({result.data, result.stride}, rows.end, columns, static_cast<T*>(out[i]) + begin * columns);
+      }
     }
   });
   for (Buffer<T>& workspace : workspaces) workspaces_.give_back(std::move(workspace));
-  if (!finite.load()) throw_nonfinite(x, first_nonfinite(x, kDType<T>, {}, {0, x.rows}), "predict", "x");
+  if (!finite.load()) throw_nonfinite(x, kDType<T>, {}, {0, count}, "predict");
+  if (!known.load()) throw_unknown("predict");
 }
 
 template <class T>

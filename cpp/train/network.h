@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,10 +32,16 @@ class WorkspacePool {
   std::vector<Buffer<T>> free_;
 };
 
+/// Refuses features that do not fit: their number, columns, or rows.
+void check_features(std::span<const Feature> x, std::span<const std::size_t> columns, const char* operation);
+/// std::out_of_range for numbers that name no row of an embedding's table.
+[[noreturn]] void throw_unknown(const char* operation);
+
 class Network {
  public:
-  /// The network of an inference graph. `input` is (kRows, features), `output` (kRows, outputs).
-  [[nodiscard]] static std::unique_ptr<Network> make(graph::Graph graph, graph::NodeId input, graph::NodeId output);
+  /// The network of an inference graph. Inputs and outputs are (kRows, columns).
+  [[nodiscard]] static std::unique_ptr<Network> make(graph::Graph graph, std::vector<graph::NodeId> inputs,
+                                                     std::vector<graph::NodeId> outputs);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
@@ -44,11 +51,12 @@ class Network {
   [[nodiscard]] virtual Tensor parameter(const std::string& name) = 0;
   /// All or nothing: names, shapes and types are checked before anything is written.
   virtual void set_parameters(const std::vector<std::pair<std::string, Tensor>>& values) = 0;
-  [[nodiscard]] virtual std::size_t features() const noexcept = 0;
-  [[nodiscard]] virtual std::size_t outputs() const noexcept = 0;
-  /// out: (rows of x, outputs), row-major, of the network's type. std::invalid_argument names a NaN or infinity in x; out is then
-  /// written in part.
-  virtual void predict(const ArrayView& x, double scale, void* out) = 0;
+  /// The columns of each input, and of each output.
+  [[nodiscard]] virtual std::vector<std::size_t> features() const = 0;
+  [[nodiscard]] virtual std::vector<std::size_t> outputs() const = 0;
+  /// out[i]: output i, row-major, of the network's type. std::invalid_argument names a NaN or infinity in x, std::out_of_range what
+  /// is no row of an embedding's table; out is then written in part.
+  virtual void predict(std::span<const Feature> x, std::span<void* const> out) = 0;
   [[nodiscard]] virtual std::string explain() = 0;
 
  protected:
@@ -58,28 +66,28 @@ class Network {
 template <class T>
 class NetworkOf final : public Network {
  public:
-  NetworkOf(graph::Graph graph, graph::NodeId input, graph::NodeId output);
+  NetworkOf(graph::Graph graph, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs);
 
   [[nodiscard]] DType dtype() const noexcept override { return kDType<T>; }
   [[nodiscard]] std::vector<std::string> parameter_names() const override;
   [[nodiscard]] Tensor parameter(const std::string& name) override;
   void set_parameters(const std::vector<std::pair<std::string, Tensor>>& values) override;
-  [[nodiscard]] std::size_t features() const noexcept override { return program_.input.columns; }
-  [[nodiscard]] std::size_t outputs() const noexcept override { return program_.output.columns; }
-  void predict(const ArrayView& x, double scale, void* out) override;
+  [[nodiscard]] std::vector<std::size_t> features() const override;
+  [[nodiscard]] std::vector<std::size_t> outputs() const override;
+  void predict(std::span<const Feature> x, std::span<void* const> out) override;
   [[nodiscard]] std::string explain() override;
 
   // For the trainer of this network, which locks `mutex` alone while it runs.
   [[nodiscard]] const graph::Graph& graph() const noexcept { return graph_; }
-  [[nodiscard]] graph::NodeId input() const noexcept { return input_; }
-  [[nodiscard]] graph::NodeId output() const noexcept { return output_; }
+  [[nodiscard]] const std::vector<graph::NodeId>& input_nodes() const noexcept { return inputs_; }
+  [[nodiscard]] const std::vector<graph::NodeId>& output_nodes() const noexcept { return outputs_; }
   [[nodiscard]] plan::Parameters<T>& parameters() noexcept { return parameters_; }
   [[nodiscard]] std::shared_mutex& mutex() noexcept { return mutex_; }
 
  private:
   graph::Graph graph_;
-  graph::NodeId input_;
-  graph::NodeId output_;
+  std::vector<graph::NodeId> inputs_;
+  std::vector<graph::NodeId> outputs_;
   plan::Parameters<T> parameters_;
   plan::Program<T> program_;
   WorkspacePool<T> workspaces_;

@@ -28,9 +28,13 @@ class RowGradientsOf final : public RowGradients {
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
         of_loss_(loss != nullptr),
         labels_(labels),
-        gradients_per_row_(of_loss_ ? 1 : network_.outputs()) {
+        head_{loss, alpha, 1, labels, {}, 0},
+        gradients_per_row_(of_loss_ ? 1 : network_.outputs().at(0)) {
     const std::unique_lock lock(network_.mutex());
-    program_ = of_loss_ ? of_loss(loss, alpha) : of_outputs();
+    if (network_.features().size() != 1 || network_.outputs().size() != 1) {
+      throw std::invalid_argument(text(name(), ": expected a network of one input and one output, got several"));
+    }
+    program_ = of_loss_ ? of_loss() : of_outputs();
     for (std::size_t i = 0; i < network_.parameters().size(); ++i) {
       size_ += network_.parameters()[i].rows * network_.parameters()[i].columns;
     }
@@ -44,13 +48,14 @@ class RowGradientsOf final : public RowGradients {
   void run(const Dataset& data, void* out) override {
     check(data);
     const std::shared_lock lock(network_.mutex());
-    const std::size_t count = data.x.rows * gradients_per_row_;
+    const std::size_t count = data.rows() * gradients_per_row_;
     const int threads = plan::choose_threads(cost(count));
     std::atomic<bool> finite{true};
     std::atomic<bool> labelled{true};
+    std::atomic<bool> known{true};
     run_team(threads, [&](int thread) {
       Buffer<T> workspace(program_.workspace);
-      BatchRows<T> batch(kRows, {}, 0);
+      BatchRows<T> batch(kRows, std::span(&head_, 1));
       const Range mine = share(count, thread, threads);
       for (std::size_t begin = mine.begin; begin < mine.end; begin += kRows) {
         const std::size_t rows = std::min(kRows, mine.end - begin);
@@ -60,16 +65,16 @@ class RowGradientsOf final : public RowGradients {
         if (!gathered.finite || !gathered.labelled) return;
         plan::RowContext<T> context;
         context.workspace = workspace.data();
-        context.label = labels_ ? batch.label.data() : nullptr;
-        context.seed = batch.seed.data();
-        context.loss = batch.loss.data();
+        context.heads = batch.rows;
+        context.known = &known;
         plan::run_rows(program_, network_.parameters(), context, {0, rows});
         plan::write_row_gradients(program_, network_.parameters(), workspace.data(), rows, static_cast<T*>(out) + begin * size_);
       }
     });
-    if (!finite.load()) throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, {}, {0, data.x.rows}), name(), "x");
+    if (!finite.load()) throw_nonfinite(data.x, kDType<T>, {}, {0, data.rows()}, name());
+    if (!known.load()) throw_unknown(name());
     if (!labelled.load()) {
-      throw std::invalid_argument(text(name(), ": expected labels from 0 to ", network_.outputs() - 1, ", got another"));
+      throw std::invalid_argument(text(name(), ": expected labels from 0 to ", network_.outputs()[0] - 1, ", got another"));
     }
   }
 
@@ -77,24 +82,21 @@ class RowGradientsOf final : public RowGradients {
   /// The operation that errors name.
   [[nodiscard]] const char* name() const noexcept { return of_loss_ ? "per_sample_gradients" : "residual_jacobian"; }
 
-  plan::Program<T> of_loss(const graph::SharedOperation& loss, double alpha) {
-    LossGraph with_loss(network_.graph(), network_.input(), network_.output(), loss, alpha, labels_);
-    return planned(with_loss.graph, with_loss.request, with_loss.request.loss, with_loss.request.seed);
+  plan::Program<T> of_loss() {
+    LossGraph with_loss(network_.graph(), network_.input_nodes(), network_.output_nodes(), std::span(&head_, 1));
+    with_loss.differentiate();
+    return plan::make_program<T>(with_loss.graph, with_loss.request, network_.parameters(), kRows);
   }
 
   /// The target's place holds the cotangents of the outputs.
   plan::Program<T> of_outputs() {
     graph::Graph graph = network_.graph();
-    plan::Request request{.input = network_.input(), .output = network_.output()};
-    request.target = graph.input("cotangent", graph.node(request.output).shape, graph.dtype());
-    return planned(graph, request, request.output, request.target);
-  }
-
-  plan::Program<T> planned(graph::Graph& graph, plan::Request& request, graph::NodeId end, graph::NodeId cotangent) {
+    plan::Request request{.inputs = network_.input_nodes(), .outputs = network_.output_nodes()};
+    const graph::NodeId cotangent = graph.input("cotangent", graph.node(request.outputs[0]).shape, graph.dtype());
+    request.heads.push_back({.target = cotangent});
     request.parameters = graph.parameters();
-    const graph::NodeId ends[] = {end};
     const graph::NodeId cotangents[] = {cotangent};
-    request.gradients = graph::reverse(graph, ends, cotangents, request.parameters);
+    request.gradients = graph::reverse(graph, request.outputs, cotangents, request.parameters);
     return plan::make_program<T>(graph, request, network_.parameters(), kRows);
   }
 
@@ -102,11 +104,12 @@ class RowGradientsOf final : public RowGradients {
     const auto refuse = [this](const char* what, std::size_t expected, std::size_t got) {
       throw std::invalid_argument(text(name(), ": expected ", expected, " ", what, ", got ", got));
     };
-    if (data.x.columns != network_.features()) refuse("features", network_.features(), data.x.columns);
+    check_features(data.x, network_.features(), name());
     if (!of_loss_) return;
-    if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
-    const std::size_t columns = labels_ ? 1 : program_.target.columns;
-    if (data.labels != labels_ || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
+    const ArrayView& y = data.y.at(0).array;
+    if (y.rows != data.rows()) refuse("rows of targets", data.rows(), y.rows);
+    const std::size_t columns = labels_ ? 1 : program_.targets[0].columns;
+    if (data.y[0].labels != labels_ || y.columns != columns) refuse("columns of targets", columns, y.columns);
   }
 
   /// `count` gradients, with the time that writing them takes as the products that could be done meanwhile.
@@ -122,18 +125,19 @@ class RowGradientsOf final : public RowGradients {
     if (of_loss_) return gather(program_, data, {nullptr, first}, {0, rows}, 1.0, workspace, batch);
     const std::size_t outputs = gradients_per_row_;
     std::int64_t index[kRows];
-    const kernels::Panels<T> cotangent = plan::panels_of(program_, program_.target, workspace);
+    const kernels::Panels<T> cotangent = plan::panels_of(program_, program_.targets[0], workspace);
     for (std::size_t i = 0; i < rows; ++i) {
       index[i] = static_cast<std::int64_t>((first + i) / outputs);
       for (std::size_t j = 0; j < outputs; ++j) *cotangent.at(i, j) = T(j == (first + i) % outputs ? 1 : 0);
     }
-    return {.finite = gather_features(program_, data.x, data.scale, {index, 0}, {0, rows}, workspace)};
+    return {.finite = gather_features(program_, std::span(data.x), {index, 0}, {0, rows}, workspace)};
   }
 
   std::shared_ptr<Network> owner_;
   NetworkOf<T>& network_;
   bool of_loss_;
   bool labels_;
+  HeadSettings head_;
   std::size_t gradients_per_row_;
   std::size_t size_ = 0;
   plan::Program<T> program_;

@@ -69,7 +69,7 @@ struct Run {
       : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), glances(began) {}
   [[nodiscard]] bool failed() const noexcept {
     return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed) ||
-           nonfinite.load(std::memory_order_relaxed);
+           nonfinite.load(std::memory_order_relaxed) || !known.load(std::memory_order_relaxed);
   }
 
   RunLimits limits;
@@ -80,6 +80,7 @@ struct Run {
   std::atomic<bool> diverged{false};
   std::atomic<bool> bad_label{false};
   std::atomic<bool> nonfinite{false};  // features
+  std::atomic<bool> known{true};       // numbers of embeddings
   ErrorCarrier error;
   Next next = Next::step;
   std::optional<RunStatus> status;  // none: only this team's stretch is over

@@ -22,31 +22,17 @@ constexpr std::size_t kMostBytesAhead = std::size_t{512} * 1024;
 template <class T>
 class TrainerOf final : public Trainer {
  public:
-  TrainerOf(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input, graph::NodeId output,
-            const TrainerSettings& settings)
+  TrainerOf(std::shared_ptr<Network> network, const graph::Graph& graph, const std::vector<graph::NodeId>& inputs,
+            const std::vector<graph::NodeId>& outputs, const TrainerSettings& settings)
       : owner_(std::move(network)),
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
         settings_(settings),
-        with_loss_(graph, input, output, settings.loss, settings.alpha, settings.labels),
+        with_loss_(graph, inputs, outputs, settings.heads),
         optimizer_(settings.optimizer, network_.parameters()),
-        batch_(0, settings.metrics, settings.threshold),
-        evaluator_(network_, settings.loss, settings.alpha, settings.labels, settings.metrics, settings.threshold) {
-    const Shape& of_target = with_loss_.graph.node(with_loss_.request.target).shape;
-    const Shape& of_output = with_loss_.graph.node(output).shape;
-    if (!settings.metrics.empty() && !settings.labels && of_target != of_output) {
-      throw std::invalid_argument(text("metrics: expected none for targets of another width than the predictions', got ",
-                                       graph::shape_text(of_target), " and ", graph::shape_text(of_output)));
-    }
-    for (const plan::Metric metric : settings.metrics) {
-      if (settings.labels && metric != plan::Metric::accuracy) {
-        throw std::invalid_argument("metrics: expected accuracy for targets that are labels, got mse or mae");
-      }
-    }
-    std::vector<graph::NodeId>& parameters = with_loss_.request.parameters;
-    parameters = with_loss_.graph.parameters();
-    const graph::NodeId loss[] = {with_loss_.request.loss};
-    const graph::NodeId seed[] = {with_loss_.request.seed};
-    with_loss_.request.gradients = graph::reverse(with_loss_.graph, loss, seed, parameters);
+        batch_(0, settings.heads),
+        evaluator_(network_, settings.heads) {
+    for (std::size_t i = 0; i < settings.heads.size(); ++i) check(settings.heads[i], with_loss_.request.heads[i], outputs[i]);
+    with_loss_.differentiate();
     const std::unique_lock lock(network_.mutex());
     plan_for(1);
   }
@@ -57,7 +43,7 @@ class TrainerOf final : public Trainer {
   [[nodiscard]] std::size_t step() const noexcept override { return step_; }
   [[nodiscard]] std::uint64_t iterations() const noexcept override { return iterations_; }
   [[nodiscard]] std::size_t steps_per_epoch() const noexcept override {
-    return batch_size_ == 0 ? 0 : (data_.x.rows + batch_size_ - 1) / batch_size_;
+    return batch_size_ == 0 ? 0 : (data_.rows() + batch_size_ - 1) / batch_size_;
   }
   [[nodiscard]] const std::vector<Averages>& history() const noexcept override { return history_; }
   [[nodiscard]] const std::vector<Averages>& validation_history() const noexcept override { return validation_history_; }
@@ -79,11 +65,11 @@ class TrainerOf final : public Trainer {
     if (validation) check(*validation);
     if (batch_size == 0) throw std::invalid_argument("fit: expected a batch size of 1 or more, got 0");
     const std::unique_lock lock(network_.mutex());
-    batch_size_ = fitted_rows_ = std::min(batch_size, data.x.rows);
+    batch_size_ = fitted_rows_ = std::min(batch_size, data.rows());
     if (program_.capacity != batch_size_) plan_for(batch_size_);
     data_ = data;
     validation_ = validation;
-    order_.assign(shuffle ? data.x.rows : 0, 0);
+    order_.assign(shuffle ? data.rows() : 0, 0);
     ordered_ = false;
     step_ = 0;
     sums_.clear();
@@ -125,17 +111,17 @@ class TrainerOf final : public Trainer {
     const Busy busy(busy_);
     check(batch);
     const std::unique_lock lock(network_.mutex());
-    if (program_.capacity < batch.x.rows) plan_for(batch.x.rows);
-    const plan::TeamCost team = cost(batch.x.rows, plan::Occasion::call);
+    if (program_.capacity < batch.rows()) plan_for(batch.rows());
+    const plan::TeamCost team = cost(batch.rows(), plan::Occasion::call);
     Run run({}, {}, Clock::now(), plan::choose_threads(team));
     run.schedule = team.schedule(run.threads);
-    shares_ = plan::share_tiles(tiles_, batch.x.rows, run.threads, run.schedule);
+    shares_ = plan::share_tiles(tiles_, batch.rows(), run.threads, run.schedule);
     Sums sums;
     run_team(run.threads, [&](int thread) {
-      run_batch(run, thread, batch, {}, batch.x.rows);
-      if (thread == 0 && !run.failed()) sums.add(batch_, batch.x.rows);
+      run_batch(run, thread, batch, {}, batch.rows());
+      if (thread == 0 && !run.failed()) sums.add(batch_, batch.rows());
     });
-    raise(run, "train_on_batch", batch, {}, batch.x.rows);
+    raise(run, "train_on_batch", batch, {}, batch.rows());
     commit_step();
     return sums.averages();
   }
@@ -159,30 +145,48 @@ class TrainerOf final : public Trainer {
     program_ = plan::make_program<T>(with_loss_.graph, with_loss_.request, network_.parameters(), rows);
     tiles_ = plan::make_tiles(program_, network_.parameters());
     workspace_ = Buffer<T>(program_.workspace);
-    batch_ = BatchRows<T>(rows, settings_.metrics, settings_.threshold);
+    batch_ = BatchRows<T>(rows, settings_.heads);
+  }
+
+  /// Refuses metrics that a head cannot have.
+  void check(const HeadSettings& head, const plan::Head& nodes, graph::NodeId output) const {
+    const Shape& of_target = with_loss_.graph.node(nodes.target).shape;
+    const Shape& of_output = with_loss_.graph.node(output).shape;
+    if (!head.metrics.empty() && !head.labels && of_target != of_output) {
+      throw std::invalid_argument(text("metrics: expected none for targets of another width than the predictions', got ",
+                                       graph::shape_text(of_target), " and ", graph::shape_text(of_output)));
+    }
+    for (const plan::Metric metric : head.metrics) {
+      if (head.labels && metric != plan::Metric::accuracy) {
+        throw std::invalid_argument("metrics: expected accuracy for targets that are labels, got mse or mae");
+      }
+    }
   }
 
   void check(const Dataset& data) const {
     const auto refuse = [](const char* what, std::size_t expected, std::size_t got) {
       throw std::invalid_argument(text("fit: expected ", expected, " ", what, ", got ", got));
     };
-    if (data.x.rows == 0) throw std::invalid_argument("fit: expected at least one row, got none");
-    if (data.x.columns != program_.input.columns) refuse("features", program_.input.columns, data.x.columns);
-    if (data.y.rows != data.x.rows) refuse("rows of targets", data.x.rows, data.y.rows);
-    if (data.weight && data.weight->rows != data.x.rows) refuse("sample weights", data.x.rows, data.weight->rows);
-    const std::size_t columns = settings_.labels ? 1 : program_.target.columns;
-    if (data.labels != settings_.labels || data.y.columns != columns) refuse("columns of targets", columns, data.y.columns);
+    check_features(data.x, network_.features(), "fit");
+    if (data.rows() == 0) throw std::invalid_argument("fit: expected at least one row, got none");
+    if (data.weight && data.weight->rows != data.rows()) refuse("sample weights", data.rows(), data.weight->rows);
+    if (data.y.size() != settings_.heads.size()) refuse("targets", settings_.heads.size(), data.y.size());
+    for (std::size_t i = 0; i < data.y.size(); ++i) {
+      const ArrayView& y = data.y[i].array;
+      const bool labels = settings_.heads[i].labels;
+      if (y.rows != data.rows()) refuse("rows of targets", data.rows(), y.rows);
+      const std::size_t columns = labels ? 1 : program_.targets[i].columns;
+      if (data.y[i].labels != labels || y.columns != columns) refuse("columns of targets", columns, y.columns);
+    }
   }
 
-  [[nodiscard]] plan::RowContext<T> context() {
+  [[nodiscard]] plan::RowContext<T> context(Run& run) {
     plan::RowContext<T> rows;
     rows.workspace = workspace_.data();
-    rows.label = settings_.labels ? batch_.label.data() : nullptr;
-    rows.seed = batch_.seed.data();
-    rows.loss = batch_.loss.data();
-    rows.metrics = batch_.metrics;
+    rows.heads = batch_.rows;
     rows.random_seed = settings_.seed;
     rows.random_step = iterations_;
+    rows.known = &run.known;
     return rows;
   }
 
@@ -196,15 +200,18 @@ class TrainerOf final : public Trainer {
     if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
     if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
     if (run.schedule == plan::Schedule::columns) {
-      plan::run_columns(program_, network_.parameters(), context(), rows, thread, run.threads, run.barrier);
-    } else if (mine.begin < mine.end) {
-      plan::run_rows(program_, network_.parameters(), context(), mine);
+      plan::run_columns(program_, network_.parameters(), context(run), rows, {thread, run.threads, run.barrier});
+    } else {
+      plan::run_rows(program_, network_.parameters(), context(run), rows, {thread, run.threads, run.barrier});
     }
-    for (std::size_t i = mine.begin; i < mine.end; ++i) {
-      if (!std::isfinite(batch_.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
+    for (const auto& head : batch_.heads) {
+      for (std::size_t i = mine.begin; i < mine.end; ++i) {
+        if (!std::isfinite(head.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
+      }
     }
     run.barrier.wait();
     if (run.failed()) return;
+    if (thread == 0) plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
     const Range tiles = shares_[static_cast<std::size_t>(thread)];
     plan::run_tiles(program_, network_.parameters(), optimizer_.update(), workspace_.data(), rows,
                     std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin), next);
@@ -212,7 +219,8 @@ class TrainerOf final : public Trainer {
 
   /// This thread's rows of the epoch's next batch, where they are worth asking for.
   [[nodiscard]] plan::NextRows next_rows(int thread, int threads) const noexcept {
-    const ArrayView& x = data_.x;
+    if (data_.x.empty()) return {};  // a single batch
+    const ArrayView& x = data_.x[0].array;
     const std::size_t element = kernels::size_of(x.type);
     const std::size_t bytes = x.columns * element;
     const std::size_t first = (step_ + 1) * batch_size_;
@@ -226,7 +234,7 @@ class TrainerOf final : public Trainer {
   }
 
   [[nodiscard]] Selection selection() const noexcept { return {order_.empty() ? nullptr : order_.data(), step_ * batch_size_}; }
-  [[nodiscard]] std::size_t batch_rows() const noexcept { return std::min(batch_size_, data_.x.rows - step_ * batch_size_); }
+  [[nodiscard]] std::size_t batch_rows() const noexcept { return std::min(batch_size_, data_.rows() - step_ * batch_size_); }
 
   void train(Run& run, int thread) {
     if (thread == 0) serially(run, [&] { order_epoch(); });
@@ -322,26 +330,27 @@ class TrainerOf final : public Trainer {
     if (run.failed()) raise(run, "fit", data_, selection(), batch_rows());
   }
 
-  void raise(const Run& run, const char* operation, const Dataset& data, Selection selection, std::size_t rows) {
+  void raise(Run& run, const char* operation, const Dataset& data, Selection selection, std::size_t rows) {
     if (run.nonfinite.load()) {
-      throw_nonfinite(data.x, first_nonfinite(data.x, kDType<T>, selection, {0, rows}), operation, "x");
+      throw_nonfinite(data.x, kDType<T>, selection, {0, rows}, operation);
     }
     if (run.bad_label.load()) {
-      throw std::invalid_argument(text(operation, ": expected labels from 0 to ", program_.output.columns - 1, ", got another"));
+      throw std::invalid_argument(text(operation, ": expected labels from 0 below the number of outputs, got another"));
     }
+    if (!run.known.load()) throw_unknown(operation);
     if (run.diverged.load()) {
-      const std::string layer = diverged_layer(data, selection, rows);
+      const std::string layer = diverged_layer(run, data, selection, rows);
       throw TrainingDiverged(text("training diverged: the loss is NaN or infinite at step ", iterations_, ", first in ", layer),
                              static_cast<std::int64_t>(iterations_), layer);
     }
   }
 
   /// Takes the batch through the row phase again, one step at a time: the parameters are as they were, and so are all values.
-  std::string diverged_layer(const Dataset& data, Selection selection, std::size_t rows) {
+  std::string diverged_layer(Run& replay, const Dataset& data, Selection selection, std::size_t rows) {
     const FpEnvironment environment;
     static_cast<void>(gather(program_, data, selection, {0, rows}, total_weight(data, selection, rows), workspace_.data(), batch_));
     for (std::size_t i = 0; i < program_.steps.size(); ++i) {
-      plan::run_steps(program_, network_.parameters(), context(), {0, rows}, i, i + 1);
+      plan::run_steps(program_, network_.parameters(), context(replay), {0, rows}, i, i + 1);
       const plan::RowStep<T>& step = program_.steps[i];
       const kernels::Panels<T> out = plan::panels_of(program_, step.out, workspace_.data());
       for (std::size_t row = 0; row < rows; ++row) {
@@ -350,7 +359,12 @@ class TrainerOf final : public Trainer {
         }
       }
     }
-    return std::string(settings_.loss->name());
+    for (std::size_t i = 0; i < settings_.heads.size(); ++i) {
+      const auto& losses = batch_.heads[i].loss;
+      const bool finite = std::all_of(losses.data(), losses.data() + rows, [](T loss) { return std::isfinite(loss); });
+      if (!finite) return std::string(settings_.heads[i].loss->name());
+    }
+    return std::string(settings_.heads[0].loss->name());
   }
 
   std::shared_ptr<Network> owner_;
@@ -384,14 +398,15 @@ class TrainerOf final : public Trainer {
 
 }  // namespace
 
-std::unique_ptr<Trainer> Trainer::make(std::shared_ptr<Network> network, const graph::Graph& graph, graph::NodeId input,
-                                       graph::NodeId output, const TrainerSettings& settings) {
+std::unique_ptr<Trainer> Trainer::make(std::shared_ptr<Network> network, const graph::Graph& graph,
+                                       const std::vector<graph::NodeId>& inputs, const std::vector<graph::NodeId>& outputs,
+                                       const TrainerSettings& settings) {
   if (graph.dtype() != network->dtype()) {
     throw TypeError(text("trainer: expected a graph of ", name_of(network->dtype()), ", got ", name_of(graph.dtype())));
   }
   if (graph.dtype() == DType::float32)
-    return std::make_unique<TrainerOf<float>>(std::move(network), graph, input, output, settings);
-  return std::make_unique<TrainerOf<double>>(std::move(network), graph, input, output, settings);
+    return std::make_unique<TrainerOf<float>>(std::move(network), graph, inputs, outputs, settings);
+  return std::make_unique<TrainerOf<double>>(std::move(network), graph, inputs, outputs, settings);
 }
 
 }  // namespace chainrule::train

@@ -17,12 +17,8 @@
 namespace chainrule::train {
 
 struct TrainerSettings {
-  graph::SharedOperation loss;
-  double alpha = 0;  // the loss's parameter
-  bool labels = false;
+  std::vector<HeadSettings> heads;  // by output
   OptimizerSettings optimizer;
-  std::vector<plan::Metric> metrics;
-  double threshold = 0;  // of accuracy, for predictions of one column
   std::uint64_t seed = 0;
 };
 
@@ -46,7 +42,8 @@ class Trainer {
  public:
   /// `graph` is the training graph of `network`: the same parameters, perhaps dropout between them.
   [[nodiscard]] static std::unique_ptr<Trainer> make(std::shared_ptr<Network> network, const graph::Graph& graph,
-                                                     graph::NodeId input, graph::NodeId output, const TrainerSettings& settings);
+                                                     const std::vector<graph::NodeId>& inputs,
+                                                     const std::vector<graph::NodeId>& outputs, const TrainerSettings& settings);
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   virtual ~Trainer() = default;

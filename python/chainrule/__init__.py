@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING, Any
 from chainrule import activations, callbacks, initializers, losses, metrics, optimizers
 from chainrule._core import __version__
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
+from chainrule.embedding import Embedding
 from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
+from chainrule.functional import Model
 from chainrule.history import History
 from chainrule.info import info
-from chainrule.layers import Activation, Dense, Dropout, Input, Layer
-from chainrule.model import Sequential
+from chainrule.layers import Activation, Dense, Dropout, Layer
+from chainrule.merging import Residual, add, concatenate, multiply
+from chainrule.normalization import BatchNorm, LayerNorm
 from chainrule.optimizers import SGD, Adam, AdamW, LevenbergMarquardt, Optimizer
+from chainrule.sequential import Sequential
 from chainrule.threads import get_num_threads, set_num_threads
+from chainrule.values import Input
 
 if TYPE_CHECKING:
     from chainrule import operators
@@ -39,6 +44,7 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "CSVLogger",
     "Callback",
     "ChainruleError",
@@ -47,23 +53,29 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
     "Graph",
     "History",
     "Input",
     "LambdaCallback",
     "Layer",
+    "LayerNorm",
     "LevenbergMarquardt",
+    "Model",
     "Optimizer",
     "ReduceLROnPlateau",
+    "Residual",
     "Sequential",
     "TerminateOnNaN",
     "TrainingDiverged",
     "Variable",
     "__version__",
     "activations",
+    "add",
     "callbacks",
     "check_grads",
     "compile",
+    "concatenate",
     "elementwise_grad",
     "get_num_threads",
     "grad",
@@ -75,6 +87,7 @@ __all__ = [
     "jvp",
     "losses",
     "metrics",
+    "multiply",
     "operators",
     "optimizers",
     "set_num_threads",

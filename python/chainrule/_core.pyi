@@ -46,6 +46,7 @@ class Graph:
         axes: Sequence[int] = (),
         shape: Sequence[int] = (),
         alpha: float | None = None,
+        momentum: float = 0.0,
         key: int = 0,
         transpose_a: bool = False,
         transpose_b: bool = False,
@@ -148,10 +149,10 @@ def is_tracing() -> bool: ...
 class Network:
     """The parameters of a model, in panels, and its prediction plan. All parameters start at zero.
 
-    graph: the inference graph; input: its node of shape (-1, features); output: its node of shape (-1, outputs).
+    graph: the inference graph; inputs, outputs: its nodes of shape (-1, columns).
     """
 
-    def __init__(self, graph: Graph, input: int, output: int) -> None: ...
+    def __init__(self, graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> None: ...
     @property
     def parameter_names(self) -> list[str]: ...
     def parameter(self, name: str) -> NDArray[Any]:
@@ -159,33 +160,53 @@ class Network:
     def set_parameters(self, values: Mapping[str, NDArray[Any]]) -> None:
         """All or nothing: every name and shape is checked before anything is written. Values are cast to the network's dtype."""
     def predict(self, x: NDArray[Any], scale: float = 1.0) -> NDArray[Any]:
-        """x: (rows, features), any element type that batches take, any strides. The GIL is released."""
+        """Of a network with one output, from its only input. x: (rows, features), any element type that batches take, any strides.
+        The GIL is released."""
+    def predict_all(self, x: Sequence[NDArray[Any]], scales: Sequence[float]) -> list[NDArray[Any]]:
+        """Each output, from each input."""
     def explain(self) -> str: ...
 
 @final
-class Trainer:
-    """One loss, one optimizer with its state, and the training plan of a network.
+class Head:
+    """A loss of one output, and what is counted beside it.
 
-    graph: the training graph (with dropout), whose parameters have the network's names and shapes.
-    labels: targets are class indices; otherwise values of shape (rows, outputs).
+    labels: targets are class indices; otherwise values of shape (rows, outputs). weight: in the sum of all heads' losses. metrics: of
+    "accuracy", "mse", "mae"; threshold: accuracy of one column of predictions. name: in front of the names of loss and metrics.
+    """
+
+    def __init__(
+        self,
+        loss: str | RowFunction,
+        *,
+        alpha: float,
+        weight: float,
+        labels: bool,
+        metrics: Sequence[str],
+        threshold: float,
+        name: str,
+    ) -> None: ...
+
+@final
+class Trainer:
+    """The losses of the outputs, one optimizer with its state, and the training plan of a network.
+
+    graph: the training graph (with dropout), whose parameters have the network's names and shapes. heads: one for each output.
+    scales: what each input is multiplied by.
     optimizer: "sgd" (settings lr, momentum, nesterov 0/1, weight_decay), "adam" (lr, beta1, beta2, epsilon, weight_decay),
-    "adamw" (the same, decoupled decay). metrics: of "accuracy", "mse", "mae"; threshold: accuracy of one column of predictions.
+    "adamw" (the same, decoupled decay).
     """
 
     def __init__(
         self,
         network: Network,
         graph: Graph,
-        input: int,
-        output: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
         *,
-        loss: str | RowFunction,
-        alpha: float,
-        labels: bool,
+        heads: Sequence[Head],
         optimizer: str,
         settings: Mapping[str, float],
-        metrics: Sequence[str],
-        threshold: float,
+        scales: Sequence[float],
         seed: int,
     ) -> None: ...
     lr: float
@@ -202,17 +223,16 @@ class Trainer:
         """Updates made since this trainer was made."""
     def bind(
         self,
-        x: NDArray[Any],
-        y: NDArray[Any],
+        x: Sequence[NDArray[Any]],
+        y: Sequence[NDArray[Any]],
         sample_weight: NDArray[Any] | None,
         *,
         batch_size: int,
         shuffle: bool,
-        scale: float = 1.0,
-        validation: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
+        validation: tuple[Sequence[NDArray[Any]], Sequence[NDArray[Any]], NDArray[Any] | None] | None = None,
     ) -> None:
-        """Sets the data to train on: kept alive and read in place, never copied. x: (rows, features); y: (rows,) integer labels or
-        (rows, outputs) values; sample_weight: (rows,). Ends an epoch left half-way and clears the history. Raises ChainruleError
+        """Sets the data to train on: kept alive and read in place, never copied. x: (rows, features) of each input; y, of each
+        output: (rows,) integer labels or (rows, outputs) values; sample_weight: (rows,). Ends an epoch left half-way and clears the history. Raises ChainruleError
         while another thread trains."""
     def unbind(self) -> None:
         """Lets go of the data."""
@@ -221,14 +241,14 @@ class Trainer:
         or about `seconds` have passed ("time"); each completed epoch is followed by the validation, natively. Raises
         TrainingDiverged on a NaN or infinite loss (parameters stay as before that step), KeyboardInterrupt on Ctrl-C."""
     def history(self, first: int = 0) -> dict[str, NDArray[np.float64]]:
-        """Per epoch completed since `bind`, from number `first` on: "loss", metrics, "val_loss", "val_" + metrics."""
+        """Per epoch completed since `bind`, from number `first` on: "loss", of several heads "<name>_loss", metrics; the same with "val_"."""
     def running(self) -> dict[str, float]:
         """Loss and metrics so far in the epoch under way."""
     def train_on_batch(
-        self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0
+        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...
     def evaluate(
-        self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None, scale: float = 1.0
+        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...
     def explain(self) -> str: ...
 

@@ -25,7 +25,7 @@ from chainrule import validation
 from chainrule.errors import TrainingDiverged
 
 if TYPE_CHECKING:
-    from chainrule.model import Sequential
+    from chainrule.model import Trainable
     from chainrule.validation import Array
 
 __all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ReduceLROnPlateau", "TerminateOnNaN"]
@@ -38,16 +38,16 @@ class Callback:
 
     Attributes
     ----------
-    model : Sequential
+    model : Sequential or Model
         The model that is fitted.
     params : dict
         "epochs", "steps" (of an epoch) and "verbose".
     """
 
-    model: "Sequential"
+    model: "Trainable"
     params: dict[str, Any]
 
-    def set_model(self, model: "Sequential") -> None:
+    def set_model(self, model: "Trainable") -> None:
         """Receive the model, before anything else."""
         self.model = model
 

@@ -1,42 +1,124 @@
 """The data of a fit: arrays checked against each other and the model, split, weighted; views, never copies."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from chainrule import _core, validation
 from chainrule.losses import Loss
 from chainrule.targets import Targets, targets, weights, with_class_weight
 from chainrule.validation import Array
 
-Rows = tuple[Array, Array, Array | None]
-# Checks x against the model, under the name of the operation and of the argument; returns it with the number of the model's outputs.
-Accept = Callable[[object, str, str], tuple[Array, int]]
+Rows = tuple[list[Array], list[Array], Array | None]
+
+
+class Accepted(NamedTuple):
+    """x, an array for each input, and the columns of each output."""
+
+    x: list[Array]
+    outputs: tuple[int, ...]
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """The columns of each input."""
+        return tuple(array.shape[1] for array in self.x)
+
+
+# Checks x against the model, under the name of the operation and of the argument.
+Accept = Callable[[object, str, str], Accepted]
+
+
+class LabelledRows(NamedTuple):
+    """Rows with a target for each output, and their weights."""
+
+    x: list[Array]
+    y: list[Targets]
+    weight: Array | None
+
+    @property
+    def values(self) -> list[Array]:
+        """The targets' arrays."""
+        return [y.values for y in self.y]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.x[0])
+
+    def between(self, begin: int, end: int | None) -> "LabelledRows":
+        """Return a range of the rows."""
+        part = slice(begin, end)
+        y = [Targets(one.values[part], one.labels) for one in self.y]
+        return LabelledRows([x[part] for x in self.x], y, None if self.weight is None else self.weight[part])
 
 
 class FitData(NamedTuple):
     """What `fit` trains on and validates with."""
 
-    x: Array
-    y: Targets
-    weight: Array | None
+    training: LabelledRows
     validation: Rows | None
 
+    def bind(self, trainer: Any, *, batch_size: int, shuffle: bool) -> Any:
+        """Give the data to a trainer, and return what trains on it."""
+        rows = self.training
+        trainer.bind(rows.x, rows.values, rows.weight, batch_size=batch_size, shuffle=shuffle, validation=self.validation)
+        return trainer
 
-def labelled_rows(
-    accept: Accept, x: object, y: object, sample_weight: object, loss: Loss, operation: str, prefix: str = ""
-) -> tuple[Array, Targets, Array | None]:
-    """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at."""
-    rows, outputs = accept(x, operation, f"{prefix}x")
-    validation.require_rows(rows, operation, f"{prefix}x")
-    y_checked = targets(y, operation, f"{prefix}y", loss, outputs, len(rows))
-    return rows, y_checked, weights(sample_weight, operation, f"{prefix}sample_weight", len(rows))
+
+def by_name(given: object, names: Sequence[str], operation: str, name: str, kind: str) -> list[object]:
+    """Return one of what is given for each name: from a dict by name, from a list in order; for a single name what is given itself."""
+    if isinstance(given, Mapping):
+        for key in given:
+            if key not in names:
+                raise ValueError(f"{operation}: expected {name} by the {kind}s {', '.join(map(repr, names))}, got {key!r}")
+        missing = [key for key in names if key not in given]
+        if missing:
+            raise ValueError(
+                f"{operation}: expected {name} for all of {', '.join(map(repr, names))}, got none for {', '.join(missing)}"
+            )
+        return [given[key] for key in names]
+    if len(names) == 1:
+        return [given]
+    if not isinstance(given, list | tuple):
+        got = type(given).__name__
+        raise TypeError(f"{operation}: expected {name} as a list or dict of {len(names)}, one for each {kind}, got {got}")
+    if len(given) != len(names):
+        raise ValueError(f"{operation}: expected {len(names)} in {name}, one for each {kind}, got {len(given)}")
+    return list(given)
+
+
+class Labelled(NamedTuple):
+    """How targets are checked: against the losses of the outputs, by their names."""
+
+    accept: Accept
+    losses: Sequence[Loss]
+    outputs: Sequence[str]
+
+    def rows(self, x: object, y: object, sample_weight: object, operation: str, prefix: str = "") -> LabelledRows:
+        """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at."""
+        accepted = self.accept(x, operation, f"{prefix}x")
+        validation.require_rows(accepted.x[0], operation, f"{prefix}x")
+        count = len(accepted.x[0])
+        name = f"{prefix}y"
+        many = len(self.outputs) > 1
+        checked = [
+            targets(one, operation, f"{name}[{output!r}]" if many else name, loss, width, count)
+            for one, output, loss, width in zip(
+                by_name(y, self.outputs, operation, name, "output"), self.outputs, self.losses, accepted.outputs, strict=True
+            )
+        ]
+        return LabelledRows(accepted.x, checked, weights(sample_weight, operation, f"{prefix}sample_weight", count))
+
+
+def require_finite(x: Sequence[Array], operation: str, name: str, first: int = 0) -> None:
+    """Raise ValueError for NaN or infinity in the arrays, from row `first` on."""
+    for i, array in enumerate(x):
+        _core.require_finite(array, operation, name if len(x) == 1 else f"{name}[{i}]", first)
 
 
 def fit_data(
-    accept: Accept,
+    labelled: Labelled,
     x: object,
     y: object,
-    loss: Loss,
     *,
     sample_weight: object,
     class_weight: object,
@@ -51,29 +133,34 @@ def fit_data(
     split = validation.real(validation_split, "fit", "validation_split", least=0, below=1)
     if split > 0 and validation_data is not None:
         raise ValueError("fit: expected either validation_data or validation_split, got both")
-    rows, y_checked, weight = labelled_rows(accept, x, y, sample_weight, loss, "fit")
+    training = labelled.rows(x, y, sample_weight, "fit")
     held_out = None
     if validation_data is not None:
-        held_out = _validation_rows(accept, validation_data, loss, y_checked.labels)
+        held_out = held_out_rows(labelled, validation_data, training)
     elif split > 0:
         # As Keras rounds, but for what binary fractions miss: 0.9 of 10 rows leaves 1 row, not 0.9999999999999998.
-        keep = int(len(rows) * (1 - split) + 1e-9)
-        if not 0 < keep < len(rows):
-            raise ValueError(f"fit: expected validation_split to leave rows on both sides, got {split:g} of {len(rows)} rows")
-        held_out = (rows[keep:], y_checked.values[keep:], None if weight is None else weight[keep:])
-        _core.require_finite(rows, "fit", "x", keep)
-        rows, weight = rows[:keep], None if weight is None else weight[:keep]
-        y_checked = Targets(y_checked.values[:keep], y_checked.labels)
-    return FitData(rows, y_checked, with_class_weight(class_weight, y_checked, weight), held_out)
+        keep = int(training.rows * (1 - split) + 1e-9)
+        if not 0 < keep < training.rows:
+            raise ValueError(f"fit: expected validation_split to leave rows on both sides, got {split:g} of {training.rows} rows")
+        rest = training.between(keep, None)
+        held_out = (rest.x, rest.values, rest.weight)
+        require_finite(training.x, "fit", "x", keep)
+        training = training.between(0, keep)
+    if class_weight is not None and len(training.y) > 1:
+        raise ValueError(f"fit: expected class_weight for a model of one output, got one of {len(training.y)}; use sample_weight")
+    weight = with_class_weight(class_weight, training.y[0], training.weight)
+    return FitData(training._replace(weight=weight), held_out)
 
 
-def _validation_rows(accept: Accept, given: object, loss: Loss, labels: bool) -> Rows:
+def held_out_rows(labelled: Labelled, given: object, training: LabelledRows) -> Rows:
+    """Check what is given as validation data."""
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise TypeError(f"fit: expected validation_data as (x, y) or (x, y, sample_weight), got {type(given).__name__}")
     x, y, sample_weight = given if len(given) == 3 else (*given, None)
-    rows, y_checked, weight = labelled_rows(accept, x, y, sample_weight, loss, "fit", "validation ")
-    _core.require_finite(rows, "fit", "validation x")
-    if y_checked.labels != labels:
-        kinds = ("integer labels", "values") if labels else ("values", "integer labels")
-        raise ValueError(f"fit: expected validation y as {kinds[0]}, like y, got {kinds[1]}")
-    return rows, y_checked.values, weight
+    rows = labelled.rows(x, y, sample_weight, "fit", "validation ")
+    require_finite(rows.x, "fit", "validation x")
+    for own, wanted in zip(rows.y, training.y, strict=True):
+        if own.labels != wanted.labels:
+            kinds = ("integer labels", "values") if wanted.labels else ("values", "integer labels")
+            raise ValueError(f"fit: expected validation y as {kinds[0]}, like y, got {kinds[1]}")
+    return rows.x, rows.values, rows.weight

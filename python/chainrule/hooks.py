@@ -7,7 +7,7 @@ from chainrule.callbacks import Callback, TerminateOnNaN
 from chainrule.errors import TrainingDiverged
 
 if TYPE_CHECKING:
-    from chainrule.model import Sequential
+    from chainrule.model import Trainable
 
 
 class CallbackList:
@@ -20,7 +20,7 @@ class CallbackList:
                 raise TypeError(f"fit: expected callbacks as instances of Callback, got {callback!r}")
         self._callbacks: list[Callback] = given
 
-    def start(self, model: "Sequential", params: dict[str, Any]) -> None:
+    def start(self, model: "Trainable", params: dict[str, Any]) -> None:
         """Introduce model and parameters."""
         for callback in self._callbacks:
             callback.set_params(params)

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chainrule import validation
-from chainrule.building import places
 from chainrule.layer_jacobians import layer_jacobians
-from chainrule.layers import Layer
 from chainrule.operators import Chain, Diagonal, Operator
 from chainrule.operators.chain import multiply
+from chainrule.structure import Structure
 from chainrule.validation import Array
 
 
@@ -108,12 +107,12 @@ class Jacobians:
         return layer % count
 
 
-def jacobians(layers: Sequence[Layer], x: Array, scale: float, parameters: Mapping[str, Array]) -> Jacobians:
+def jacobians(layers: Sequence[Structure], x: Array, scale: float, parameters: Mapping[str, Array]) -> Jacobians:
     """Return the Jacobians of layers one after the other, at x of shape (1, features) times a scale."""
     ms, os = [], []
     y = x * x.dtype.type(scale)
-    for layer, place in zip(layers, places(layers), strict=True):
-        m, o, y = layer_jacobians(layer, place, y, parameters)
+    for layer in layers:
+        m, o, y = layer_jacobians(layer, y, parameters)
         ms.append(m)
         os.append(o)
     if scale != 1:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule import _core
-from chainrule.layers import Layer, Place
+from chainrule.building import make_graph
 from chainrule.operators import Dense, Diagonal, Identity, Kronecker, Operator
 from chainrule.operators.chain import multiply
 from chainrule.operators.recorded import ELEMENTWISE, SOFTMAXES, softmax_jacobian
+from chainrule.structure import Structure
 from chainrule.validation import Array
 
 
@@ -28,9 +28,9 @@ class LayerJacobians(NamedTuple):
     y: Array
 
 
-def layer_jacobians(layer: Layer, place: Place, x: Array, parameters: Mapping[str, Array]) -> LayerJacobians:
+def layer_jacobians(layer: Structure, x: Array, parameters: Mapping[str, Array]) -> LayerJacobians:
     """Return the Jacobians of a layer, for inference, at x of shape (1, features)."""
-    local = _Local(layer, place, x, parameters)
+    local = _Local(layer, x, parameters)
     m, o = local.structured() or (local.dense_m(), local.dense_o())
     return LayerJacobians(m, o, local.value(local.output))
 
@@ -38,14 +38,14 @@ def layer_jacobians(layer: Layer, place: Place, x: Array, parameters: Mapping[st
 class _Local:
     """The graph of one layer and its values."""
 
-    def __init__(self, layer: Layer, place: Place, x: Array, parameters: Mapping[str, Array]) -> None:
-        graph = self.graph = _core.Graph(x.dtype.name)
-        self.source = graph.input("x", (-1, x.shape[1]))
-        self.output = layer.add_to(graph, self.source, place, False)
+    def __init__(self, layer: Structure, x: Array, parameters: Mapping[str, Array]) -> None:
+        built = make_graph(layer, (x.shape[1],), x.dtype.name, training=False)
+        graph = self.graph = built.graph
+        (self.source,), (self.output,) = built.inputs, built.outputs
         self.feeds = {self.source: x}
         self.parameters = {name: node for node in range(len(graph)) if (name := self.parameter(node))}
         self.feeds |= {node: parameters[name] for name, node in self.parameters.items()}
-        self.wanted = [self.parameters[f"{place.prefix}.{spec.name}"] for spec in layer.parameters(x.shape[1])]
+        self.wanted = [self.parameters[name] for name, spec in layer.parameter_specs((x.shape[1],)).items() if spec.trained]
 
     def parameter(self, node: int) -> str:
         """Return the name of a parameter's node; of another, nothing."""

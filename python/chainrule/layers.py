@@ -7,13 +7,15 @@ Examples
 Sequential([Dense(32, 'relu'), Dropout(0.1), Dense(10)], dtype='float32', 64 -> 10, 2,410 parameters)
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 from chainrule import activations, validation
 from chainrule._core import Graph
 from chainrule.initializers import Initializer, initializer
+from chainrule.values import Value
 
-__all__ = ["Activation", "Dense", "Dropout", "Input", "Layer"]
+__all__ = ["Activation", "Composite", "Dense", "Dropout", "Layer"]
 
 
 class Place(NamedTuple):
@@ -25,15 +27,16 @@ class Place(NamedTuple):
 
 
 class ParameterSpec(NamedTuple):
-    """One parameter: its name after the layer's prefix, its shape, its initial values."""
+    """One parameter: its name after the layer's prefix, its shape, its initial values, and whether an optimizer changes it."""
 
     name: str
     shape: tuple[int, ...]
     initial: Initializer
+    trained: bool = True
 
 
 class Layer:
-    """Base of the layers.
+    """Base of the layers. Called on a symbolic value, a layer gives another: see `Model`.
 
     Parameters
     ----------
@@ -41,13 +44,26 @@ class Layer:
         Names the layer's parameters ("hidden.kernel" instead of "0.kernel") and its steps in plans and errors.
     """
 
+    operands: ClassVar[int | None] = 1  # that it is called on; None for any number
+
     def __init__(self, name: str | None = None) -> None:
-        if name is not None:
-            if not isinstance(name, str):
-                raise TypeError(f"{type(self).__name__}: expected name as a string, got {name!r}")
-            if not name.isidentifier():
-                raise ValueError(f"{type(self).__name__}: expected name to be a word such as 'hidden_1', got {name!r}")
-        self.name = name
+        self.name = validation.word(name, type(self).__name__, "name")
+
+    def __call__(self, *values: Value) -> Value:
+        """Return the value that comes out when these go in."""
+        if not values or (self.operands is not None and len(values) != self.operands):
+            wanted = "one value or more" if self.operands is None else "one value"
+            raise TypeError(f"{type(self).__name__}: expected {wanted}, got {len(values)}")
+        for value in values:
+            if not isinstance(value, Value):
+                raise TypeError(
+                    f"{type(self).__name__}: expected a value, such as Input(64) or what another layer gave, got {type(value).__name__}"
+                )
+        return Value(self._width(values), self, values)
+
+    def _width(self, values: Sequence[Value]) -> int | None:
+        widths = [value.features for value in values if value.features is not None]
+        return self.outputs(*widths) if len(widths) == len(values) else None
 
     def outputs(self, features: int) -> int:
         """Return the number of columns that come out when `features` come in."""
@@ -57,8 +73,8 @@ class Layer:
         """Return the parameters that the layer needs for `features` columns."""
         return ()
 
-    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
-        """Add the layer's operations on `node` to the graph and return the last one."""
+    def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
+        """Add the layer's operations on its operands to the graph and return the last one."""
         raise NotImplementedError
 
     def _arguments(self) -> list[str]:
@@ -69,29 +85,41 @@ class Layer:
         return f"{type(self).__name__}({', '.join(self._arguments() + named)})"
 
 
-class Input:
-    """The width of a model's input, given first in `Sequential` so that the parameters exist before the first fit.
+class Composite(Layer):
+    """A layer made of others: derive from it and say in `call` what it does.
 
     Parameters
     ----------
-    features : int
-        Columns of x.
-    scale : float, default 1.0
-        x is multiplied by it while a batch is gathered: 1 / 255 feeds uint8 pictures to a model without copying them.
+    name : str, optional
+        See `Layer`. The layers inside are called "<layer>.0", "<layer>.1", ... in the order in which they are computed, or by
+        their names.
 
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.Input(784)
-    Input(784)
+    >>> class Gated(cr.layers.Composite):
+    ...     def __init__(self, units, name=None):
+    ...         super().__init__(name)
+    ...         self.value, self.gate = cr.Dense(units, name="value"), cr.Dense(units, "sigmoid", name="gate")
+    ...     def call(self, x):
+    ...         return self.value(x) * self.gate(x)
+    >>> model = cr.Sequential([cr.Input(3), Gated(5), cr.Dense(1)])
+    >>> list(model.parameters())
+    ['0.value.kernel', '0.value.bias', '0.gate.kernel', '0.gate.bias', '1.kernel', '1.bias']
     """
 
-    def __init__(self, features: int, *, scale: float = 1.0) -> None:
-        self.features = validation.integer(features, "Input", "features", 1)
-        self.scale = validation.real(scale, "Input", "scale")
+    operands = None
 
-    def __repr__(self) -> str:
-        return f"Input({self.features})" if self.scale == 1 else f"Input({self.features}, scale={self.scale!r})"
+    def call(self, *values: Value) -> Value:
+        """Return what comes out, by calling other layers on the values."""
+        raise NotImplementedError
+
+    def outputs(self, features: int, *others: int) -> int:
+        """Return the number of columns that come out."""
+        width = self.call(*(Value(width) for width in (features, *others))).features
+        if width is None:
+            raise ValueError(f"{type(self).__name__}: expected call to give a value made from those that it gets, got another")
+        return width
 
 
 class Dense(Layer):
@@ -154,8 +182,9 @@ class Dense(Layer):
         kernel = ParameterSpec("kernel", (features, self.units), self.kernel_init)
         return (kernel, ParameterSpec("bias", (self.units,), self.bias_init)) if self.use_bias else (kernel,)
 
-    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+    def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add product, bias and activation."""
+        (node,) = nodes
         kernel = graph.parameter(f"{place.prefix}.kernel", (graph.shape(node)[1], self.units))
         node = graph.apply("matmul", [node, kernel], name=place.label)
         if self.use_bias:
@@ -195,9 +224,9 @@ class Activation(Layer):
         """Return the number of columns of the function's value."""
         return self.activation.outputs(features)
 
-    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+    def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add the function."""
-        return _activate(graph, node, self.activation, place)
+        return _activate(graph, nodes[0], self.activation, place)
 
     def _arguments(self) -> list[str]:
         return [_short(self.activation)]
@@ -229,8 +258,9 @@ class Dropout(Layer):
         super().__init__(name)
         self.p = validation.real(p, "Dropout", "p", least=0, below=1)
 
-    def add_to(self, graph: Graph, node: int, place: Place, training: bool) -> int:
+    def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add the mask and the product with it, in a training graph."""
+        (node,) = nodes
         if not training or self.p == 0:
             return node
         mask = graph.apply("dropout_mask", [node], alpha=self.p, key=place.position, name=place.label)

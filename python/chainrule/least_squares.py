@@ -11,7 +11,9 @@ from chainrule.building import Built, make_graph
 from chainrule.errors import TrainingDiverged
 from chainrule.layers import Dropout, Layer
 from chainrule.losses import MSE, HalfMSE, Loss
+from chainrule.normalization import BatchNorm
 from chainrule.optimizers import LevenbergMarquardt
+from chainrule.structure import Structure
 from chainrule.validation import Array
 
 # J^T J of so many parameters takes 200 MB, and its damped copy and factor as much each.
@@ -32,7 +34,7 @@ _MOST_BEND = 0.75  # the longest bend that a step may have, as a fraction of its
 _TURN = 0.1  # what is added to the first step at random, as a fraction of its root mean square
 _LEAST_GAIN = 0.25
 
-Bound = tuple[Array, Array, Array | None]
+Bound = tuple[list[Array], list[Array], Array | None]
 
 
 class Rows(NamedTuple):
@@ -41,7 +43,6 @@ class Rows(NamedTuple):
     x: Array
     y: Array
     root: Array
-    scale: float
 
 
 class Linear(NamedTuple):
@@ -58,13 +59,18 @@ class Linear(NamedTuple):
         return float(np.sqrt(self.scales @ np.square(move)))
 
 
-def require_least_squares(loss: Loss, layers: Sequence[Layer], built: Built) -> None:
+def require_least_squares(losses: Sequence[Loss], layers: Sequence[Layer], built: Built) -> None:
     """Raise ValueError where a model and its loss are no dense least-squares problem."""
+    if len(built.features) != 1 or len(built.outputs) != 1:
+        raise ValueError(
+            f"LevenbergMarquardt: expected a model of one input and one output, got {len(built.features)} and {len(built.outputs)}"
+        )
+    (loss,) = losses
     if not isinstance(loss, MSE | HalfMSE):
         raise ValueError(f"LevenbergMarquardt: expected the loss 'mse' or 'half_mse', a sum of squares, got {loss.name!r}")
     for layer in layers:
-        if isinstance(layer, Dropout):
-            raise ValueError(f"LevenbergMarquardt: expected layers without randomness, got {layer!r}")
+        if isinstance(layer, Dropout | BatchNorm):
+            raise ValueError(f"LevenbergMarquardt: expected layers that train as they predict, got {layer!r}")
     count = built.parameter_count
     if count > MOST_PARAMETERS:
         raise ValueError(
@@ -91,10 +97,11 @@ def cholesky_solver(a: Array) -> Callable[[Array], Array]:
     return solve
 
 
-def _rows(x: Array, y: Array, sample_weight: Array | None, scale: float, operation: str) -> Rows:
-    _core.require_finite(x, operation, "x")
-    weight = np.ones(len(x)) if sample_weight is None else sample_weight.astype(np.float64)
-    return Rows(x, y, np.sqrt(weight / weight.sum())[:, None], scale)
+def _rows(x: list[Array], y: list[Array], sample_weight: Array | None, operation: str) -> Rows:
+    (x_rows,), (y_rows,) = x, y
+    _core.require_finite(x_rows, operation, "x")
+    weight = np.ones(len(x_rows)) if sample_weight is None else sample_weight.astype(np.float64)
+    return Rows(x_rows, y_rows, np.sqrt(weight / weight.sum())[:, None])
 
 
 class LeastSquaresTrainer:
@@ -111,7 +118,7 @@ class LeastSquaresTrainer:
         self,
         native: _core.Trainer,
         built: Built,
-        layers: Sequence[Layer],
+        structure: Structure,
         loss: Loss,
         optimizer: LevenbergMarquardt,
         seed: int,
@@ -120,11 +127,13 @@ class LeastSquaresTrainer:
         self._built = built
         self._optimizer = optimizer
         self._seed = seed
-        graph = make_graph(layers, built.features, "float64", training=False)
-        self._network = _core.Network(graph.graph, graph.input, graph.output)
+        graph = make_graph(structure, built.features, "float64", training=False)
+        self._network = _core.Network(graph.graph, graph.inputs, graph.outputs)
+        (self._scale,) = structure.scales
+        (self._outputs,) = built.outputs
         self._jacobian = _core.RowGradients(self._network)
         # The gradient of the mean loss, over J^T r.
-        self._slope = 2.0 / built.outputs if isinstance(loss, MSE) else 1.0
+        self._slope = 2.0 / self._outputs if isinstance(loss, MSE) else 1.0
         self._damping = optimizer.damping
         self._iterations = 0
         self._bound: tuple[Rows, Bound, Bound | None] | None = None
@@ -133,17 +142,16 @@ class LeastSquaresTrainer:
 
     def bind(
         self,
-        x: Array,
-        y: Array,
+        x: list[Array],
+        y: list[Array],
         sample_weight: Array | None,
         *,
         batch_size: int,
         shuffle: bool,
-        scale: float = 1.0,
         validation: Bound | None = None,
     ) -> None:
         """Set the data; all rows make the batch, in their own order."""
-        self._bound = (_rows(x, y, sample_weight, scale, "fit"), (x, y, sample_weight), validation)
+        self._bound = (_rows(x, y, sample_weight, "fit"), (x, y, sample_weight), validation)
         self._history = []
 
     def unbind(self) -> None:
@@ -156,10 +164,10 @@ class LeastSquaresTrainer:
         rows, training, held_out = self._bound
         end = time.monotonic() + seconds
         while self.epoch < until_epoch:
-            logs = self._native.evaluate(*training, rows.scale)
+            logs = self._native.evaluate(*training)
             moved = self._step(rows, logs["loss"])
             if held_out is not None:
-                logs |= {f"val_{name}": value for name, value in self._native.evaluate(*held_out, rows.scale).items()}
+                logs |= {f"val_{name}": value for name, value in self._native.evaluate(*held_out).items()}
             self._history.append(logs)
             self.epoch += 1
             if not moved:
@@ -177,16 +185,16 @@ class LeastSquaresTrainer:
         """Return nothing: an epoch is one step."""
         return {}
 
-    def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None, scale: float = 1.0) -> dict[str, float]:
+    def train_on_batch(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
         """Make one step on these rows; return loss and metrics before it."""
-        rows = _rows(x, y, sample_weight, scale, "train_on_batch")
-        logs = self._native.evaluate(x, y, sample_weight, scale)
+        rows = _rows(x, y, sample_weight, "train_on_batch")
+        logs = self._native.evaluate(x, y, sample_weight)
         self._step(rows, logs["loss"])
         return logs
 
-    def evaluate(self, x: Array, y: Array, sample_weight: Array | None, scale: float = 1.0) -> dict[str, float]:
+    def evaluate(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
         """Return loss and metrics."""
-        return self._native.evaluate(x, y, sample_weight, scale)
+        return self._native.evaluate(x, y, sample_weight)
 
     def explain(self) -> str:
         """Return in words what a step is."""
@@ -263,18 +271,18 @@ class LeastSquaresTrainer:
 
     def _residuals(self, rows: Rows) -> Array:
         """Return the weighted residuals, of shape (rows * outputs,)."""
-        weighted: Array = rows.root * (self._network.predict(rows.x, rows.scale) - rows.y)
+        weighted: Array = rows.root * (self._network.predict(rows.x, self._scale) - rows.y)
         return weighted.ravel()
 
     def _block_rows(self) -> int:
-        return max(_BLOCK_ELEMENTS // (self._built.outputs * self._built.parameter_count), 1)
+        return max(_BLOCK_ELEMENTS // (self._outputs * self._built.parameter_count), 1)
 
     def _jacobians(self, rows: Rows) -> Iterator[tuple[slice, Array]]:
         """Yield the Jacobian of the weighted residuals in blocks, each with its part of the residuals."""
-        outputs, count = self._built.outputs, self._block_rows()
+        outputs, count = self._outputs, self._block_rows()
         for begin in range(0, len(rows.x), count):
             root = np.repeat(rows.root[begin : begin + count], outputs, axis=0)
-            jacobian = root * self._jacobian.run(rows.x[begin : begin + count], None, rows.scale)
+            jacobian = root * self._jacobian.run(rows.x[begin : begin + count], None, self._scale)
             yield slice(begin * outputs, begin * outputs + len(jacobian)), jacobian
 
     def _parameters(self, network: _core.Network) -> dict[str, Array]:

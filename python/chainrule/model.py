@@ -1,67 +1,32 @@
-"""Sequential: layers in a row that can be trained."""
+"""What trains: `fit`, steps, evaluation, for models of any structure."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chainrule import _core, validation
+from chainrule import summary, validation
 from chainrule.callbacks import Callback
-from chainrule.data import fit_data, labelled_rows
+from chainrule.data import Labelled, fit_data, require_finite
 from chainrule.errors import ChainruleError
 from chainrule.history import History
 from chainrule.hooks import CallbackList
-from chainrule.layers import Input, Layer
+from chainrule.losses import Loss
 from chainrule.optimizers import Optimizer
 from chainrule.progress import checked_verbose, make_progress
-from chainrule.sample_gradients import SampleGradients
+from chainrule.sessions import Sessions
+from chainrule.stack import Stack
+from chainrule.structure import Structure
 from chainrule.training import FitLoop
 
-__all__ = ["Sequential"]
+__all__ = ["Trainable"]
 
 
-class Sequential(SampleGradients):
-    """Layers applied one after the other.
+class Trainable(Stack):
+    """Base of `Sequential` and `Model`: everything but how their layers are put together."""
 
-    Parameters
-    ----------
-    layers : sequence of Layer or function
-        The layers, each object once; a function of arrays is taken as `Activation(function)`. The first may be `Input(features)`;
-        otherwise the first fit tells the input's width.
-    seed : int, default 0
-        Keys everything random: initial values, shuffling, dropout. From 0 to 2**64 - 1.
-    dtype : {"float32", "float64"}, default "float32"
-        What parameters are stored, and everything is computed, in.
-
-    Attributes
-    ----------
-    history : History or None
-        Of the last fit, also of one that was interrupted.
-    stop_training : bool
-        Set to True by a callback, or from another thread, to end a fit.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For anything that is no layer, no layer at all, a layer or a layer's name given twice, another dtype.
-
-    Notes
-    -----
-    The same seed and data give the same bits for any number of threads and any instruction set.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import chainrule as cr
-    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> y = np.array([0, 1, 1, 0])
-    >>> model = cr.Sequential([cr.Dense(8, "tanh"), cr.Dense(1)], seed=1)
-    >>> history = model.fit(x, y, epochs=2000, batch_size=4, loss="mse", optimizer=cr.SGD(0.1), verbose=0)
-    >>> model.predict(x).round().ravel().tolist()
-    [0.0, 1.0, 1.0, 0.0]
-    """
-
-    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
-        super().__init__(layers, seed=seed, dtype=dtype)
+    def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
+        super().__init__(structure, seed=seed, dtype=dtype)
+        self._sessions = Sessions(structure, self._dtype, self._seed)
         self._lock = threading.Lock()  # held while the model trains
         self.history: History | None = None
         self.stop_training = False
@@ -74,18 +39,19 @@ class Sequential(SampleGradients):
     def fit(
         self,
         x: object,
-        y: object,
+        y: object = None,
         *,
         epochs: int = 1,
         batch_size: int | None = None,
         loss: object = None,
         optimizer: object = "adam",
-        metrics: Iterable[str] | str = (),
+        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] = (),
         validation_data: object = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         sample_weight: object = None,
         class_weight: Mapping[int, float] | None = None,
+        loss_weights: object = None,
         callbacks: Iterable[Callback] | Callback = (),
         verbose: int | str = "auto",
     ) -> History:
@@ -94,20 +60,25 @@ class Sequential(SampleGradients):
         Parameters
         ----------
         x : array of shape (rows, features)
-            float32, float64, integer or bool, of any strides, read-only, memory-mapped: read in place, cast batch by batch.
+            float32, float64, integer or bool, of any strides, read-only, memory-mapped: read in place, cast batch by batch. Of
+            several inputs: a list of arrays, or a dict by the inputs' names. A frame of pandas or polars with columns of numbers:
+            later frames may have them in another order. Without `y`, an iterable of batches (x, y) or (x, y, sample_weight) that
+            begins anew for each epoch, or a function that makes one; the next batches are fetched while a step runs.
         y : array of shape (rows,) or (rows, outputs)
-            Integer class labels (rows,) for losses that take them, else values; (rows,) serves for one output.
+            Integer class labels (rows,) for losses that take them, else values; (rows,) serves for one column. Of several outputs: a
+            list or a dict of such.
         epochs : int, default 1
             Passes over the data.
         batch_size : int, optional
             Rows per step; the last step of an epoch takes what is left. Left out: 32; all rows for `LevenbergMarquardt`.
-        loss : str or class or Loss or function
-            See `chainrule.losses`. May be left out once the model has been trained: then it is the last one.
+        loss : str or class or Loss or function, or a list or dict of such
+            See `chainrule.losses`. Of several outputs a single one serves for all. May be left out once the model has been trained:
+            then it is the last one.
         optimizer : str or class or Optimizer, default "adam"
             See `chainrule.optimizers`. The same object as in the last training, with the same loss and metrics, goes on with its
             state, epoch numbers included: two fits of two epochs equal one of four, bit for bit. Anything else starts anew.
-        metrics : sequence of str
-            Of "accuracy", "mse", "mae".
+        metrics : sequence of str, or dict of such
+            Of "accuracy", "mse", "mae"; of several outputs for all, or by the outputs' names.
         validation_data : tuple, optional
             (x, y) or (x, y, sample_weight), evaluated after each epoch.
         validation_split : float, default 0
@@ -118,6 +89,8 @@ class Sequential(SampleGradients):
             Weights of the rows in a batch's mean loss, at least 0: sum of weight * loss over sum of weight. Metrics ignore them.
         class_weight : dict of int to float, optional
             Factors of the rows' weights by class; a class that is not named counts 1.
+        loss_weights : list or dict of float, optional
+            Of several outputs: factors of their losses in the sum that is minimised, 1 where left out.
         callbacks : sequence of Callback
             See `chainrule.callbacks`.
         verbose : {"auto", 0, 1, 2}, default "auto"
@@ -159,32 +132,29 @@ class Sequential(SampleGradients):
         hooks = CallbackList(callbacks)
         self._begin_training("fit")
         try:
-            chosen = self._sessions.loss(loss, "fit")
-            data = fit_data(
-                self._accept,
-                x,
-                y,
-                chosen,
-                sample_weight=sample_weight,
-                class_weight=class_weight,
-                validation_data=validation_data,
-                validation_split=validation_split,
-            )
-            goal = self._sessions.goal("fit", chosen, metrics, data.y)
+            chosen = self._sessions.losses(loss, "fit")
+            labelled = self._labelled(chosen)
+            beside: dict[str, Any] = {
+                "sample_weight": sample_weight,
+                "class_weight": class_weight,
+                "validation_data": validation_data,
+                "validation_split": validation_split,
+            }
+            if y is None:
+                from chainrule.streams import stream_data  # few fits need it
+
+                data: Any = stream_data(labelled, x, batch_size=batch_size, **beside)
+            else:
+                data = fit_data(labelled, x, y, **beside)
+            training = data.training
+            goal = self._sessions.goal("fit", chosen, loss_weights, metrics, training.y)
             choice = self._sessions.new_optimizer(optimizer)
-            batch_size = choice.optimizer.batch_size(batch_size, len(data.x))
-            self.build(data.x.shape[1])
+            batch_size = choice.optimizer.batch_size(batch_size, training.rows)
+            self.build(*(array.shape[1] for array in training.x))
+            self._keep_names(x)
             session = self._sessions.for_training(self._ready("fit"), goal, choice)
-            trainer = session.trainer
-            trainer.bind(
-                data.x,
-                data.y.values,
-                data.weight,
-                batch_size=batch_size,
-                shuffle=shuffle,
-                scale=self._scale,
-                validation=data.validation,
-            )
+            trainer = data.bind(session.trainer, batch_size=batch_size, shuffle=shuffle)
+            session = session._replace(trainer=trainer)
             self.stop_training = False
             history = self.history = History()
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
@@ -205,8 +175,9 @@ class Sequential(SampleGradients):
         *,
         loss: object = None,
         optimizer: object = None,
-        metrics: Iterable[str] | str | None = None,
+        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] | None = None,
         sample_weight: object = None,
+        loss_weights: object = None,
     ) -> dict[str, float]:
         """Make one step on all rows of x.
 
@@ -214,7 +185,7 @@ class Sequential(SampleGradients):
         ----------
         x, y, sample_weight
             As for `fit`.
-        loss, optimizer, metrics
+        loss, optimizer, metrics, loss_weights
             As for `fit`; what is left out, or is equal to what the last step had, goes on. The first optimizer is "adam".
 
         Returns
@@ -239,14 +210,14 @@ class Sequential(SampleGradients):
         """
         self._begin_training("train_on_batch")
         try:
-            chosen = self._sessions.loss(loss, "train_on_batch")
-            rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "train_on_batch")
-            goal = self._sessions.goal("train_on_batch", chosen, metrics, y_checked)
+            chosen = self._sessions.losses(loss, "train_on_batch")
+            rows = self._labelled(chosen).rows(x, y, sample_weight, "train_on_batch")
+            goal = self._sessions.goal("train_on_batch", chosen, loss_weights, metrics, rows.y)
             choice = self._sessions.next_optimizer(optimizer)
-            self.build(rows.shape[1])
+            self.build(*(array.shape[1] for array in rows.x))
             session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
             session.trainer.lr = choice.optimizer.lr
-            return session.trainer.train_on_batch(rows, y_checked.values, weight, self._scale)
+            return session.trainer.train_on_batch(rows.x, rows.values, rows.weight)
         finally:
             self._lock.release()
 
@@ -256,8 +227,9 @@ class Sequential(SampleGradients):
         y: object,
         *,
         loss: object = None,
-        metrics: Iterable[str] | str | None = None,
+        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] | None = None,
         sample_weight: object = None,
+        loss_weights: object = None,
     ) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, without dropout.
 
@@ -265,7 +237,7 @@ class Sequential(SampleGradients):
         ----------
         x, y, sample_weight
             As for `fit`.
-        loss, metrics
+        loss, metrics, loss_weights
             As for `fit`; left out, those of the last training.
 
         Returns
@@ -289,12 +261,12 @@ class Sequential(SampleGradients):
         {'loss': 4.0, 'mae': 2.0}
         """
         built = self._ready("evaluate")
-        chosen = self._sessions.loss(loss, "evaluate")
-        rows, y_checked, weight = labelled_rows(self._accept, x, y, sample_weight, chosen, "evaluate")
-        _core.require_finite(rows, "evaluate", "x")
-        goal = self._sessions.goal("evaluate", chosen, metrics, y_checked)
+        chosen = self._sessions.losses(loss, "evaluate")
+        rows = self._labelled(chosen).rows(x, y, sample_weight, "evaluate")
+        require_finite(rows.x, "evaluate", "x")
+        goal = self._sessions.goal("evaluate", chosen, loss_weights, metrics, rows.y)
         trainer = self._sessions.for_evaluation(built, goal).trainer
-        return trainer.evaluate(rows, y_checked.values, weight, self._scale)
+        return trainer.evaluate(rows.x, rows.values, rows.weight)
 
     def explain_plan(self) -> str:
         """Return, in words, how predictions, and after a training its steps, are computed, and why so.
@@ -322,6 +294,32 @@ class Sequential(SampleGradients):
         if self._sessions.last is not None:
             parts.append(self._sessions.last.trainer.explain())
         return "\n".join(parts)
+
+    def summary(self) -> None:
+        """Print a table of the layers: kind, shape that comes out, number of parameters, and what each is called on where not in line.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> cr.Sequential([cr.Input(2), cr.Dense(8, "tanh"), cr.Dense(1)]).summary()
+        layer    kind              output shape  parameters
+        ---------------------------------------------------
+        dense_0  Dense(8, 'tanh')  (rows, 8)             24
+        dense_1  Dense(1)          (rows, 1)              9
+        ---------------------------------------------------
+        input (rows, 2), 33 parameters
+        """
+        print(summary.table(self._structure, None if self._built is None else self._built.features))
+
+    def _labelled(self, losses: list[Loss]) -> Labelled:
+        return Labelled(self._accept, losses, list(self._structure.outputs))
+
+    def _size(self) -> str:
+        """Return widths and number of parameters, for `repr`."""
+        if self._built is None:
+            return "input unknown"
+        inputs, outputs = (" + ".join(map(str, widths)) for widths in (self._built.features, self._built.outputs))
+        return f"{inputs} -> {outputs}, {summary.parameter_count(self._structure, self._built.features):,} parameters"
 
     def _begin_training(self, operation: str) -> None:
         if not self._lock.acquire(blocking=False):

@@ -1,27 +1,21 @@
 """Derivatives in the parameters for each sample by itself: gradients of the loss, and the Jacobian of the outputs."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 import numpy as np
 
 from chainrule import _core
 from chainrule.building import Built
-from chainrule.data import labelled_rows
-from chainrule.layers import Input, Layer
 from chainrule.losses import Loss
-from chainrule.sessions import Sessions
-from chainrule.stack import Stack
+from chainrule.model import Trainable
+from chainrule.structure import Structure
 from chainrule.targets import Targets
 from chainrule.validation import Array
 
 
-class SampleGradients(Stack):
-    """A stack of layers that tells what each sample asks of its parameters."""
+class SampleGradients(Trainable):
+    """A model of one input and one output that tells what each sample asks of its parameters."""
 
-    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
-        super().__init__(layers, seed=seed, dtype=dtype)
-        self._sessions = Sessions(self._layers, self._dtype, self._seed)
+    def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
+        super().__init__(structure, seed=seed, dtype=dtype)
         self._row_gradients: dict[tuple[Loss | None, bool, int], _core.RowGradients] = {}
 
     def per_sample_gradients(self, x: object, y: object, *, loss: object = None) -> dict[str, Array]:
@@ -63,12 +57,14 @@ class SampleGradients(Stack):
         """
         operation = "per_sample_gradients"
         built = self._ready(operation)
-        chosen = self._sessions.loss(loss, operation)
-        rows, y_checked, _ = labelled_rows(self._accept, x, y, None, chosen, operation)
-        flat = self._gradients_of(built, chosen, y_checked).run(rows, y_checked.values, self._scale)
+        (chosen,) = self._sessions.losses(loss, operation)
+        rows = self._labelled([chosen]).rows(x, y, None, operation)
+        (y_checked,) = rows.y
+        flat = self._gradients_of(built, chosen, y_checked).run(rows.x[0], y_checked.values, self._structure.scales[0])
         ends = np.cumsum([np.prod(shape) for shape in built.shapes.values()])
         parts = np.split(flat, ends[:-1], axis=1) if built.shapes else []
-        return {name: part.reshape(len(rows), *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
+        shaped = {name: part.reshape(rows.rows, *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
+        return {name: part for name, part in shaped.items() if name in built.trained}
 
     def residual_jacobian(self, x: object) -> Array:
         """Return the Jacobian of the outputs, and so of the residuals prediction - target, in all parameters, without dropout.
@@ -102,8 +98,8 @@ class SampleGradients(Stack):
                [0., 3., 0., 4., 0., 1.]], dtype=float32)
         """
         built = self._ready("residual_jacobian")
-        rows, _ = self._accept(x, "residual_jacobian", "x")
-        return self._gradients_of(built, None, None).run(rows, None, self._scale)
+        (rows,) = self._accept(x, "residual_jacobian", "x").x
+        return self._gradients_of(built, None, None).run(rows, None, self._structure.scales[0])
 
     def _gradients_of(self, built: Built, loss: Loss | None, y: Targets | None) -> _core.RowGradients:
         """Return the native gradients of a loss, or of the outputs, made when first asked for."""
@@ -111,7 +107,7 @@ class SampleGradients(Stack):
         columns = 0 if y is None or labels else y.values.shape[1]
         found = self._row_gradients.get((loss, labels, columns))
         if found is None:
-            operation = None if loss is None else loss.operation(built.outputs, columns, self._dtype)
+            operation = None if loss is None else loss.operation(built.outputs[0], columns, self._dtype)
             alpha = 0.0 if loss is None else loss.alpha
             found = _core.RowGradients(built.network, loss=operation, alpha=alpha, labels=labels)
             self._row_gradients[loss, labels, columns] = found

@@ -1,16 +1,17 @@
 """Training sessions: one loss, one optimizer with its native state, and metrics; when one goes on and when a new one begins."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from chainrule import _core, losses
+from chainrule import _core, losses, validation
 from chainrule.activations import Sigmoid, Softmax
 from chainrule.building import Built, make_graph
-from chainrule.layers import Layer
+from chainrule.data import by_name
 from chainrule.losses import Loss
 from chainrule.metrics import metric_names
 from chainrule.optimizers import SGD, LevenbergMarquardt, Optimizer, optimizer
+from chainrule.structure import Structure
 from chainrule.targets import Targets
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ _LOGIT_THRESHOLD = 0.0
 _VALUE_THRESHOLD = 0.5
 
 
-class Goal(NamedTuple):
-    """What is minimised and counted: a loss, metrics, and whether targets are class labels."""
+class Head(NamedTuple):
+    """What is minimised and counted at one output: a loss, its weight in the sum, metrics, and what its targets are."""
 
+    name: str
     loss: Loss
+    weight: float
     metrics: tuple[str, ...]
     labels: bool
     target_columns: int
+
+
+Goal = tuple[Head, ...]
 
 
 class Choice(NamedTuple):
@@ -48,30 +54,51 @@ class Session(NamedTuple):
 class Sessions:
     """The last training session of a model, and the last one only for evaluation."""
 
-    def __init__(self, layers: Sequence[Layer], dtype: str, seed: int) -> None:
-        self._layers = layers
+    def __init__(self, structure: Structure, dtype: str, seed: int) -> None:
+        self._structure = structure
+        self._names = list(structure.outputs)
         self._dtype = dtype
         self._seed = seed
         self._evaluating: Session | None = None
         self.last: Session | None = None
 
-    def loss(self, given: object, operation: str) -> Loss:
-        """Return the loss given, or the last one for None."""
-        if given is not None:
-            return losses.loss(given)
-        if self.last is None:
-            raise ValueError(f"{operation}: expected a loss, such as loss='mse', for a model not trained before, got None")
-        return self.last.goal.loss
+    def losses(self, given: object, operation: str) -> list[Loss]:
+        """Return the losses given, one for each output (a single one serves for all), or the last ones for None."""
+        if given is None:
+            if self.last is None:
+                raise ValueError(f"{operation}: expected a loss, such as loss='mse', for a model not trained before, got None")
+            return [head.loss for head in self.last.goal]
+        if isinstance(given, list | tuple | Mapping):
+            return [losses.loss(one) for one in by_name(given, self._names, operation, "loss", "output")]
+        return [losses.loss(given) for _ in self._names]
 
-    def goal(self, operation: str, loss: Loss, metrics: Iterable[str] | str | None, y: Targets) -> Goal:
-        """Return the goal; metrics None are the last ones. Only accuracy is defined for class labels."""
-        if metrics is None:
-            metrics = () if self.last is None else self.last.goal.metrics
-        names = metric_names(metrics)
-        for name in names:
-            if y.labels and name != "accuracy":
-                raise ValueError(f"{operation}: expected the metric 'accuracy' for integer labels, got {name!r}")
-        return Goal(loss, names, y.labels, 1 if y.labels else y.values.shape[1])
+    def goal(self, operation: str, chosen: Sequence[Loss], weights: object, metrics: object, y: Sequence[Targets]) -> Goal:
+        """Return the goal; weights and metrics None are the last ones. Only accuracy is defined for class labels."""
+        last = None if self.last is None else self.last.goal
+        if weights is None:
+            factors = [1.0 if last is None else head.weight for head in last or self._names]  # type: ignore[union-attr]
+        else:
+            given = by_name(weights, self._names, operation, "loss_weights", "output")
+            factors = [validation.real(weight, operation, "a loss weight", least=0) for weight in given]
+        counted = self._metrics(metrics, operation) if metrics is not None or last is None else [head.metrics for head in last]
+        heads = []
+        for name, loss, weight, names, target in zip(self._names, chosen, factors, counted, y, strict=True):
+            for metric in names:
+                if target.labels and metric != "accuracy":
+                    raise ValueError(f"{operation}: expected the metric 'accuracy' for integer labels, got {metric!r}")
+            heads.append(Head(name, loss, weight, names, target.labels, 1 if target.labels else target.values.shape[1]))
+        return tuple(heads)
+
+    def _metrics(self, given: object, operation: str) -> list[tuple[str, ...]]:
+        """Return the metrics of each output; names that are not given by output are those of all."""
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in self._names:
+                    known = ", ".join(map(repr, self._names))
+                    raise ValueError(f"{operation}: expected metrics by the outputs {known}, got {name!r}")
+            return [metric_names(given.get(name, ())) for name in self._names]
+        names = metric_names(() if given is None else given)  # type: ignore[arg-type]  # TypeError is the answer otherwise
+        return [names for _ in self._names]
 
     def new_optimizer(self, given: object) -> Choice:
         """Return what is given to a fit: the same object as last time goes on, a name begins anew."""
@@ -88,9 +115,9 @@ class Sessions:
         """Return the last session for the same goal and optimizer object, else a new one."""
         last = self.last
         if last is None or last.choice.optimizer is not choice.optimizer or last.goal != goal:
-            if not built.shapes:
+            if not built.trained:
                 raise ValueError("fit: expected a model with parameters to train, got none")
-            self._warn_of_double_activation(goal.loss)
+            self._warn_of_double_activation(goal)
             last = self.last = self._make(built, goal, choice, training=True)
         return last
 
@@ -99,7 +126,7 @@ class Sessions:
         for session in (self.last, self._evaluating):
             if session is not None and session.goal == goal:
                 return session
-        self._warn_of_double_activation(goal.loss)
+        self._warn_of_double_activation(goal)
         self._evaluating = self._make(built, goal, Choice(SGD(), None), training=False)
         return self._evaluating
 
@@ -107,38 +134,48 @@ class Sessions:
         if isinstance(choice.optimizer, LevenbergMarquardt):
             from chainrule.least_squares import LeastSquaresTrainer, require_least_squares  # few fits need it
 
-            require_least_squares(goal.loss, self._layers, built)
+            require_least_squares([head.loss for head in goal], self._structure.layers, built)
             native = self._native(built, goal, SGD(), training=False)
-            trainer = LeastSquaresTrainer(native, built, self._layers, goal.loss, choice.optimizer, self._seed)
+            trainer = LeastSquaresTrainer(native, built, self._structure, goal[0].loss, choice.optimizer, self._seed)
             return Session(goal, choice, trainer)
         return Session(goal, choice, self._native(built, goal, choice.optimizer, training=training))
 
     def _native(self, built: Built, goal: Goal, optimizer: Optimizer, *, training: bool) -> _core.Trainer:
-        graph = make_graph(self._layers, built.features, self._dtype, training=training)
+        graph = make_graph(self._structure, built.features, self._dtype, training=training)
         return _core.Trainer(
             built.network,
             graph.graph,
-            graph.input,
-            graph.output,
-            loss=goal.loss.operation(built.outputs, goal.target_columns, self._dtype),
-            alpha=goal.loss.alpha,
-            labels=goal.labels,
+            graph.inputs,
+            graph.outputs,
+            heads=[self._head(head, outputs) for head, outputs in zip(goal, built.outputs, strict=True)],
             optimizer=optimizer.name,
             settings=optimizer.settings(),
-            metrics=list(goal.metrics),
-            threshold=_LOGIT_THRESHOLD if goal.loss.from_logits else _VALUE_THRESHOLD,
+            scales=self._structure.scales,
             seed=self._seed,
         )
 
-    def _warn_of_double_activation(self, loss: Loss) -> None:
+    def _head(self, head: Head, outputs: int) -> _core.Head:
+        return _core.Head(
+            head.loss.operation(outputs, head.target_columns, self._dtype),
+            alpha=head.loss.alpha,
+            weight=head.weight,
+            labels=head.labels,
+            metrics=list(head.metrics),
+            threshold=_LOGIT_THRESHOLD if head.loss.from_logits else _VALUE_THRESHOLD,
+            name=head.name if len(self._names) > 1 else "",
+        )
+
+    def _warn_of_double_activation(self, goal: Goal) -> None:
         """Warn where the last layer already does what a loss from logits does itself."""
-        function = getattr(self._layers[-1], "activation", None)
-        if loss.from_logits and isinstance(function, Softmax | Sigmoid):
-            warnings.warn(
-                f"{loss.name} takes logits, but the last layer ends in {function.name}: it would be applied twice; leave it out",
-                UserWarning,
-                stacklevel=4,  # the caller of fit, train_on_batch or evaluate
-            )
+        for head, number in zip(goal, self._structure.outputs.values(), strict=True):
+            position = number - len(self._structure.inputs)
+            function = getattr(self._structure.calls[position].layer, "activation", None) if position >= 0 else None
+            if head.loss.from_logits and isinstance(function, Softmax | Sigmoid):
+                warnings.warn(
+                    f"{head.loss.name} takes logits, but the last layer ends in {function.name}: it would be applied twice; leave it out",
+                    UserWarning,
+                    stacklevel=4,  # the caller of fit, train_on_batch or evaluate
+                )
 
 
 def _name_of(given: object) -> str | None:

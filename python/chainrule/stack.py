@@ -1,42 +1,31 @@
-"""A stack of layers with its parameters: what a model is before anything trains it."""
+"""Layers with their parameters: what a model is before anything trains it."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
-from chainrule import _core, state, summary, validation
-from chainrule.building import Built, build, widths
+from chainrule import state, validation
+from chainrule.building import Built, build
+from chainrule.data import Accepted, by_name
 from chainrule.errors import ChainruleError
-from chainrule.layers import Activation, Input, Layer
+from chainrule.frames import column_names, is_frame, matrix_of
+from chainrule.structure import Structure
 from chainrule.validation import Array
-
-if TYPE_CHECKING:
-    from chainrule.jacobians import Jacobians
 
 T = TypeVar("T", bound="Stack")
 
 
 class Stack:
-    """Layers applied one after the other: structure, parameters, prediction. `Sequential` adds training."""
+    """Structure, parameters and prediction of any model; `Trainable` adds training."""
 
-    def __init__(self, layers: Iterable[Layer | Input | Callable[..., Any]], *, seed: int = 0, dtype: object = "float32") -> None:
-        if isinstance(layers, Layer | Input) or not isinstance(layers, Iterable):
-            raise TypeError(f"Sequential: expected a list of layers, got {layers!r}")
-        given = list(layers)
-        first = given[0] if given and isinstance(given[0], Input) else None
-        self._layers = _checked_layers(given if first is None else given[1:])
-        self._seed = validation.integer(seed, "Sequential", "seed", 0, 2**64 - 1)
-        self._dtype = _checked_dtype(dtype)
-        self._scale = 1.0 if first is None else first.scale
+    def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
+        kind = type(self).__name__
+        self._structure = structure
+        self._seed = validation.integer(seed, kind, "seed", 0, 2**64 - 1)
+        self._dtype = _checked_dtype(dtype, kind)
         self._built: Built | None = None
-        if first is not None:
-            self.build(first.features)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, without `Input`."""
-        return list(self._layers)
+        self._feature_names: list[str] | None = None
 
     @property
     def seed(self) -> int:
@@ -48,13 +37,18 @@ class Stack:
         """What parameters are stored, and everything is computed, in."""
         return self._dtype
 
-    def build(self: T, features: int) -> T:
+    @property
+    def feature_names(self) -> list[str] | None:
+        """The columns of the frame that the model was first trained on; None without one."""
+        return None if self._feature_names is None else list(self._feature_names)
+
+    def build(self: T, *features: int) -> T:
         """Make the parameters for inputs of `features` columns; done by the first fit where it was not done before.
 
         Parameters
         ----------
-        features : int
-            Columns of x.
+        *features : int
+            Columns of x; of several inputs, each one's.
 
         Returns
         -------
@@ -71,89 +65,26 @@ class Stack:
         >>> cr.Sequential([cr.Dense(2)]).build(3)
         Sequential([Dense(2)], dtype='float32', 3 -> 2, 8 parameters)
         """
-        features = validation.integer(features, "build", "features", 1)
+        widths = tuple(validation.integer(one, "build", "features", 1) for one in features)
+        if len(widths) != len(self._structure.inputs):
+            raise ValueError(f"build: expected the features of {len(self._structure.inputs)} inputs, got {len(widths)}")
         if self._built is None:
-            self._built = build(self._layers, features, self._dtype, self._seed)
-        elif features != self._built.features:
-            raise ValueError(f"build: expected {self._built.features} features, for which the model is built, got {features}")
+            self._built = build(self._structure, widths, self._dtype, self._seed)
+        elif widths != self._built.features:
+            raise ValueError(
+                f"build: expected {_numbers(self._built.features)} features, for which the model is built, got {_numbers(widths)}"
+            )
         return self
 
-    def predict(self, x: object) -> Array:
-        """Return the last layer's values.
-
-        Parameters
-        ----------
-        x : array of shape (rows, features)
-            As for `fit`; may have no rows.
-
-        Returns
-        -------
-        ndarray of shape (rows, outputs)
-            Of the model's dtype.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For an x that does not fit.
-        ChainruleError
-            Before the model is built.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import chainrule as cr
-        >>> cr.Sequential([cr.Input(2), cr.Dense(3, "relu")]).predict(np.zeros((1, 2)))
-        array([[0., 0., 0.]], dtype=float32)
-        """
+    def _predict(self, x: object) -> list[Array]:
+        """Return the values of each output."""
         network = self._ready("predict").network
-        rows, outputs = self._accept(x, "predict", "x")
-        if rows.shape[0] == 0:
-            return np.empty((0, outputs), self._dtype)
-        return network.predict(rows, self._scale)
-
-    def __call__(self, x: object) -> Array:
-        """Return `predict(x)`."""
-        return self.predict(x)
-
-    def jacobians(self, x: object) -> "Jacobians":
-        """Return the Jacobians of each layer at one sample, in its input and in its parameters, without dropout.
-
-        Parameters
-        ----------
-        x : array of shape (features,)
-
-        Returns
-        -------
-        Jacobians
-            ``.M[l]`` and ``.O[l]``, the Jacobians of layer l in its input and in its parameters as `chainrule.operators`;
-            ``.product(l)``, that of the output in the parameters of layer l, ``M[L-1] ... M[l+1] O[l]``; ``.explain()``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For an x that does not fit.
-        ChainruleError
-            Before the model is built.
-
-        Examples
-        --------
-        >>> import chainrule as cr
-        >>> model = cr.Sequential([cr.Input(2), cr.Dense(3, "tanh"), cr.Dense(1)])
-        >>> jacobians = model.jacobians([0.5, -0.5])
-        >>> jacobians.M
-        [Dense(3, 2), Dense(1, 3)]
-        >>> jacobians.product(0).dense().shape
-        (1, 9)
-        """
-        from chainrule.jacobians import jacobians  # derivatives are loaded when first used
-
-        self._ready("jacobians")
-        sample = validation.numeric(x, "jacobians", "x")
-        if sample.ndim != 1:
-            raise ValueError(f"jacobians: expected one sample x of shape (features,), got shape {sample.shape}")
-        rows, _ = self._accept(sample[None], "jacobians", "x")
-        _core.require_finite(rows, "jacobians", "x")
-        return jacobians(self._layers, rows.astype(self._dtype), self._scale, self.parameters())
+        accepted = self._accept(x, "predict", "x")
+        if accepted.x[0].shape[0] == 0:
+            return [np.empty((0, outputs), self._dtype) for outputs in accepted.outputs]
+        if len(accepted.x) == len(accepted.outputs) == 1:
+            return [network.predict(accepted.x[0], self._structure.scales[0])]
+        return network.predict_all(accepted.x, self._structure.scales)
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of all parameters.
@@ -252,39 +183,38 @@ class Stack:
         built = self._ready("load_state_dict")
         self._set(state.from_torch(values, built.shapes), "load_state_dict")
 
-    def summary(self) -> None:
-        """Print a table of the layers: kind, shape that comes out, number of parameters.
-
-        Examples
-        --------
-        >>> import chainrule as cr
-        >>> cr.Sequential([cr.Input(2), cr.Dense(8, "tanh"), cr.Dense(1)]).summary()
-        layer    kind              output shape  parameters
-        ---------------------------------------------------
-        dense_0  Dense(8, 'tanh')  (rows, 8)             24
-        dense_1  Dense(1)          (rows, 1)              9
-        ---------------------------------------------------
-        input (rows, 2), 33 parameters
-        """
-        print(summary.table(self._layers, None if self._built is None else self._built.features))
-
-    def __repr__(self) -> str:
-        size = "input unknown"
-        if self._built is not None:
-            count = summary.parameter_count(self._layers, self._built.features)
-            size = f"{self._built.features} -> {self._built.outputs}, {count:,} parameters"
-        return f"{type(self).__name__}([{', '.join(map(repr, self._layers))}], dtype={self._dtype!r}, {size})"
-
-    def _accept(self, x: object, operation: str, name: str) -> tuple[Array, int]:
+    def _accept(self, x: object, operation: str, name: str) -> Accepted:
         """Check x against the model, or what the model would be built for."""
-        rows = validation.matrix(x, operation, name)
+        names = list(self._structure.inputs)
+        if len(names) == 1 and is_frame(x):
+            x = matrix_of(x, self._feature_names, operation, name)
+        given = by_name(x, names, operation, name, "input")
+        many = len(names) > 1
+        arrays = [
+            validation.matrix(one, operation, f"{name}[{key!r}]" if many else name) for one, key in zip(given, names, strict=True)
+        ]
+        for array, key in zip(arrays[1:], names[1:], strict=True):
+            if len(array) != len(arrays[0]):
+                raise ValueError(f"{operation}: expected {name}[{key!r}] with {len(arrays[0])} rows, got {len(array)}")
+        widths = tuple(array.shape[1] for array in arrays)
         built = self._built
         if built is None:
-            return rows, widths(self._layers, rows.shape[1])[-1]
-        if rows.shape[1] != built.features:
-            layer = type(self._layers[0]).__name__
-            raise ValueError(f"{layer}: expected input with {built.features} features, got shape {rows.shape}")
-        return rows, built.outputs
+            return Accepted(arrays, self._structure.output_widths(widths))
+        for array, wanted, key in zip(arrays, built.features, names, strict=True):
+            if array.shape[1] != wanted:
+                raise ValueError(f"{self._taker(key)}: expected input with {wanted} features, got shape {array.shape}")
+        return Accepted(arrays, built.outputs)
+
+    def _keep_names(self, x: object) -> None:
+        """Remember the columns of the first frame that is trained on."""
+        if self._feature_names is None and len(self._structure.inputs) == 1 and is_frame(x):
+            self._feature_names = column_names(x)
+
+    def _taker(self, name: str) -> str:
+        """Return who takes an input, for errors."""
+        number = list(self._structure.inputs).index(name)
+        kinds = [type(call.layer).__name__ for call in self._structure.calls if number in call.operands]
+        return kinds[0] if kinds else type(self).__name__
 
     def _ready(self, operation: str) -> Built:
         if self._built is None:
@@ -299,30 +229,15 @@ class Stack:
         built.network.set_parameters(state.checked(values, built.shapes, self._dtype, operation))
 
 
-def _checked_layers(given: list[Layer | Input | Callable[..., Any]]) -> tuple[Layer, ...]:
-    layers: list[Layer] = []
-    for layer in given:
-        if callable(layer) and not isinstance(layer, Layer | type):
-            layer = Activation(layer)
-        if isinstance(layer, Input):
-            raise ValueError(f"Sequential: expected Input at the front, got it after {len(layers)} layers")
-        if not isinstance(layer, Layer):
-            raise TypeError(f"Sequential: expected layers, such as Dense(64, 'relu'), got {layer!r}")
-        if any(layer is other for other in layers):
-            raise ValueError(f"Sequential: expected each layer object once, got {layer!r} twice; layers do not share parameters")
-        if layer.name is not None and any(layer.name == other.name for other in layers):
-            raise ValueError(f"Sequential: expected each name once, got {layer.name!r} twice")
-        layers.append(layer)
-    if not layers:
-        raise ValueError("Sequential: expected at least one layer, got none")
-    return tuple(layers)
+def _numbers(widths: tuple[int, ...]) -> str:
+    return " and ".join(map(str, widths))
 
 
-def _checked_dtype(given: object) -> str:
+def _checked_dtype(given: object, operation: str) -> str:
     try:
         name = np.dtype(given).name if given is not None else "None"  # type: ignore[call-overload]  # TypeError is the answer otherwise
     except TypeError:
         name = str(given)
     if name not in ("float32", "float64"):
-        raise ValueError(f"Sequential: expected dtype 'float32' or 'float64', got {name!r}")
+        raise ValueError(f"{operation}: expected dtype 'float32' or 'float64', got {name!r}")
     return str(name)

@@ -9,14 +9,14 @@ from chainrule.progress import Progress
 from chainrule.sessions import Session
 
 if TYPE_CHECKING:
-    from chainrule.model import Sequential
+    from chainrule.model import Trainable
 
 
 class FitLoop:
     """One call of fit, after everything is checked and bound."""
 
     def __init__(
-        self, model: "Sequential", session: Session, epochs: int, callbacks: CallbackList, progress: Progress, history: History
+        self, model: "Trainable", session: Session, epochs: int, callbacks: CallbackList, progress: Progress, history: History
     ) -> None:
         self._model = model
         self._trainer = session.trainer
@@ -52,8 +52,8 @@ class FitLoop:
         epoch = self._done
         self._callbacks.call("on_epoch_begin", epoch, {})
         if steps:
-            for step in range(self._trainer.steps_per_epoch):
-                self._one_step(epoch, step)
+            while self._done == epoch:
+                self._one_step(epoch)
                 if self._model.stop_training and self._done == epoch:
                     return  # half an epoch has no place in the history
         else:
@@ -61,11 +61,11 @@ class FitLoop:
         if self._done > epoch:
             self._callbacks.call("on_epoch_end", epoch, self._history.last())
 
-    def _one_step(self, epoch: int, step: int) -> None:
+    def _one_step(self, epoch: int) -> None:
+        step = self._trainer.step
         self._callbacks.call("on_train_batch_begin", step, {})
-        last = step + 1 == self._trainer.steps_per_epoch
-        self._advance(epoch + 1, 0 if last else step + 1)
-        logs = self._history.last() if last else self._trainer.running()
+        self._advance(epoch + 1, step + 1)
+        logs = self._history.last() if self._done > epoch else self._trainer.running()
         self._callbacks.call("on_train_batch_end", step, logs)
 
     def _advance(self, until_epoch: int, until_step: int = 0) -> None:

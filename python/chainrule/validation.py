@@ -75,6 +75,17 @@ def flag(value: object, operation: str, name: str) -> bool:
     return bool(value)
 
 
+def word(value: object, operation: str, name: str) -> str | None:
+    """Return a name that may stand in names of parameters, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{operation}: expected {name} as a string, got {value!r}")
+    if not value.isidentifier():
+        raise ValueError(f"{operation}: expected {name} to be a word such as 'hidden_1', got {value!r}")
+    return value
+
+
 def numeric(value: object, operation: str, name: str) -> Array:
     """Return `value` as an array of a type that the core reads; bool becomes a uint8 view."""
     array = value if type(value) is np.ndarray else _converted(value, operation, name)

@@ -38,9 +38,10 @@ struct Trained {
     const Model model = mlp(DType::float32, sizes, "relu");
     net = network(model);
     TrainerSettings settings;
-    settings.loss = graph::shared_operation("mse");
+    settings.heads.resize(1);
+    settings.heads[0].loss = graph::shared_operation("mse");
     settings.optimizer = optimizer_settings("sgd", {{"lr", 1e-6}});
-    trainer = Trainer::make(net, model.graph, model.input, model.output, settings);
+    trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings);
   }
   void fit(std::size_t batch) const {
     trainer->bind(data.values(), batch, false, std::nullopt);

@@ -94,13 +94,13 @@ void compare(const Pair<RowArgs<T>>& f) {
         const auto x = Matrix<T>::random(rows, columns, values);
         Matrix<T> y(rows, columns, T{77});
         Matrix<T> expected = y;
-        f.kernel({x.view(), y.panels(), rows, columns});
-        f.reference({x.view(), expected.panels(), rows, columns});
+        f.kernel({x.view(), y.panels(), rows, columns, T(1e-5)});
+        f.reference({x.view(), expected.panels(), rows, columns, T(1e-5)});
         CHECK_THAT(y == expected, f.name << ' ' << rows << " x " << columns);
         Matrix<T> in_place = x;
         expected = x;
-        f.kernel({in_place.view(), in_place.panels(), rows, columns});
-        f.reference({expected.view(), expected.panels(), rows, columns});
+        f.kernel({in_place.view(), in_place.panels(), rows, columns, T(1e-5)});
+        f.reference({expected.view(), expected.panels(), rows, columns, T(1e-5)});
         CHECK_THAT(in_place == expected, f.name << " in place, " << rows << " x " << columns);
       }
     }
@@ -116,17 +116,102 @@ void compare(const Pair<RowBackwardArgs<T>>& f) {
         const auto y = Matrix<T>::random(rows, columns, values);
         Matrix<T> gx(rows, columns, T{77});
         Matrix<T> expected = gx;
-        f.kernel({g.view(), y.view(), gx.panels(), rows, columns});
-        f.reference({g.view(), y.view(), expected.panels(), rows, columns});
+        f.kernel({g.view(), y.view(), gx.panels(), rows, columns, T(1e-5)});
+        f.reference({g.view(), y.view(), expected.panels(), rows, columns, T(1e-5)});
         CHECK_THAT(gx == expected, f.name << ' ' << rows << " x " << columns);
         Matrix<T> over_g = g;
         expected = g;
-        f.kernel({over_g.view(), y.view(), over_g.panels(), rows, columns});
-        f.reference({expected.view(), y.view(), expected.panels(), rows, columns});
+        f.kernel({over_g.view(), y.view(), over_g.panels(), rows, columns, T(1e-5)});
+        f.reference({expected.view(), y.view(), expected.panels(), rows, columns, T(1e-5)});
         CHECK_THAT(over_g == expected, f.name << " over g, " << rows << " x " << columns);
       }
     }
   }
+}
+
+/// Calls run(rows, columns, values) for sizes of whole panels, whose kernels know no padding.
+template <class T, class Run>
+void for_panels(const Run& run) {
+  for (const Values values : {Values::ordinary, Values::special}) {
+    for (const std::size_t rows : {1, 2, 3, 9, 33}) {
+      for (const std::size_t panels : {1, 2, 3}) run(rows, panels * kPanelWidth<T>, values);
+    }
+  }
+}
+
+template <class T>
+void compare(const Pair<ColumnArgs<T>>& f) {
+  for_panels<T>([&](std::size_t rows, std::size_t columns, Values values) {
+    const auto x = Matrix<T>::random(rows, columns, values);
+    const auto a = Matrix<T>::random(1, columns, values);
+    const auto b = Matrix<T>::random(1, columns, values);
+    const bool optional = f.name.find("scale_shift") != std::string::npos;
+    for (const int without : {0, 1, 2}) {
+      if (without == 2 && !optional) continue;
+      const auto args = [&](Panels<const T> from, Panels<T> to) {
+        return ColumnArgs<T>{from,
+                             without == 1 ? Panels<const T>{} : a.view(),
+                             without == 2 ? Panels<const T>{} : b.view(),
+                             to,
+                             rows,
+                             panel_count<T>(columns),
+                             T(1e-5)};
+      };
+      Matrix<T> y(rows, columns, T{77});
+      Matrix<T> expected = y;
+      f.kernel(args(x.view(), y.panels()));
+      f.reference(args(x.view(), expected.panels()));
+      CHECK_THAT(y == expected, f.name << ' ' << rows << " x " << columns);
+      Matrix<T> in_place = x;
+      expected = x;
+      f.kernel(args(in_place.view(), in_place.panels()));
+      f.reference(args(expected.view(), expected.panels()));
+      CHECK_THAT(in_place == expected, f.name << " in place, " << rows << " x " << columns);
+    }
+  });
+}
+
+template <class T>
+void compare(const Pair<StandardizeBatchArgs<T>>& f) {
+  for_panels<T>([&](std::size_t rows, std::size_t columns, Values values) {
+    const auto x = Matrix<T>::random(rows, columns, values);
+    Matrix<T> in_place = x;
+    Matrix<T> y(rows, columns, T{77});
+    Matrix<T> mean(1, columns, T{77});
+    Matrix<T> variance = mean;
+    Matrix<T> expected = y;
+    Matrix<T> expected_mean = mean;
+    Matrix<T> expected_variance = mean;
+    const std::size_t panels = panel_count<T>(columns);
+    f.reference({x.view(), expected.panels(), expected_mean.panels(), expected_variance.panels(), rows, panels, T(1e-5)});
+    f.kernel({x.view(), y.panels(), mean.panels(), variance.panels(), rows, panels, T(1e-5)});
+    CHECK_THAT(y == expected && mean == expected_mean && variance == expected_variance, f.name << ' ' << rows << " x " << columns);
+    f.kernel({in_place.view(), in_place.panels(), mean.panels(), variance.panels(), rows, panels, T(1e-5)});
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = 0; j < columns; ++j) CHECK_THAT(same(in_place(i, j), expected(i, j)), f.name << " in place");
+    }
+  });
+}
+
+template <class T>
+void compare(const Pair<StandardizeBatchBackwardArgs<T>>& f) {
+  for_panels<T>([&](std::size_t rows, std::size_t columns, Values values) {
+    const auto g = Matrix<T>::random(rows, columns, values);
+    const auto x = Matrix<T>::random(rows, columns, values);
+    const auto mean = Matrix<T>::random(1, columns, values);
+    const auto variance = Matrix<T>::random(1, columns, values);
+    const std::size_t panels = panel_count<T>(columns);
+    Matrix<T> gx(rows, columns, T{77});
+    Matrix<T> expected = gx;
+    f.kernel({g.view(), x.view(), mean.view(), variance.view(), gx.panels(), rows, panels, T(1e-5)});
+    f.reference({g.view(), x.view(), mean.view(), variance.view(), expected.panels(), rows, panels, T(1e-5)});
+    CHECK_THAT(gx == expected, f.name << ' ' << rows << " x " << columns);
+    Matrix<T> over_g = g;
+    expected = g;
+    f.kernel({over_g.view(), x.view(), mean.view(), variance.view(), over_g.panels(), rows, panels, T(1e-5)});
+    f.reference({expected.view(), x.view(), mean.view(), variance.view(), expected.panels(), rows, panels, T(1e-5)});
+    CHECK_THAT(over_g == expected, f.name << " over g, " << rows << " x " << columns);
+  });
 }
 
 struct LossTraits {

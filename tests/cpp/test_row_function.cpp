@@ -101,10 +101,11 @@ std::vector<std::vector<T>> trained(int threads, plan::Schedule schedule) {
   model.output = g.apply(op("matmul"), {h, v});
   const std::shared_ptr<Network> net = network(model);
   TrainerSettings settings;
-  settings.loss = function("fourth_power", dtype, 2, fourth_power);
+  settings.heads.resize(1);
+  settings.heads[0].loss = function("fourth_power", dtype, 2, fourth_power);
   settings.optimizer = optimizer_settings("sgd", {{"lr", 1e-4}});
-  settings.metrics = {plan::Metric::mse};
-  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings);
+  settings.heads[0].metrics = {plan::Metric::mse};
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings);
   const Data data(150, 5, 2);
   override_threads(threads);
   plan::override_schedule(schedule);

@@ -18,7 +18,7 @@ namespace {
 
 template <class T>
 std::vector<T> gradients_of(RowGradients& gradients, const Dataset& data) {
-  std::vector<T> out(data.x.rows * gradients.gradients_per_row() * gradients.size());
+  std::vector<T> out(data.rows() * gradients.gradients_per_row() * gradients.size());
   gradients.run(data, out.data());
   return out;
 }
@@ -41,7 +41,9 @@ void test_one_layer() {
   const std::vector<double> of_loss =
       gradients_of<double>(*RowGradients::make(net, graph::shared_operation("half_mse"), 0, false), data.values());
   std::vector<double> y(10);
-  net->predict(Data::view(data.x), 1, y.data());
+  const Feature feature{Data::view(data.x), 1};
+  void* const out = y.data();
+  net->predict({&feature, 1}, {&out, 1});
   for (std::size_t i = 0; i < 5; ++i) {
     for (std::size_t j = 0; j < 2; ++j) {
       const double difference = y[i * 2 + j] - data.y.data<double>()[i * 2 + j];
@@ -61,22 +63,23 @@ void test_steps_on_single_rows(const std::vector<std::int64_t>& sizes, const cha
   const Model model = mlp(kDType<T>, sizes, activation);
   const Data data(kRows, static_cast<std::size_t>(sizes.front()), static_cast<std::size_t>(sizes.back()));
   TrainerSettings settings;
-  settings.loss = graph::shared_operation(labels ? "cross_entropy" : "mse");
-  settings.labels = labels;
+  settings.heads.resize(1);
+  settings.heads[0].loss = graph::shared_operation(labels ? "cross_entropy" : "mse");
+  settings.heads[0].labels = labels;
   settings.optimizer = optimizer_settings("sgd", {{"lr", 1.0}});
   const Dataset all = labels ? data.classes() : data.values();
-  const auto gradients = RowGradients::make(network(model), settings.loss, 0, labels);
+  const auto gradients = RowGradients::make(network(model), settings.heads[0].loss, 0, labels);
   const std::vector<T> rows = gradients_of<T>(*gradients, all);
   for (std::size_t i = 0; i < kRows; ++i) {
     const std::shared_ptr<Network> net = network(model);
     std::vector<Tensor> before;
     for (const std::string& name : net->parameter_names()) before.push_back(net->parameter(name));
     Dataset one = all;
-    for (ArrayView* view : {&one.x, &one.y}) {
+    for (ArrayView* view : {&one.x[0].array, &one.y[0].array}) {
       view->data = static_cast<const char*>(view->data) + static_cast<std::ptrdiff_t>(i) * view->row_stride;
       view->rows = 1;
     }
-    Trainer::make(net, model.graph, model.input, model.output, settings)->train_on_batch(one);
+    Trainer::make(net, model.graph, {model.input}, {model.output}, settings)->train_on_batch(one);
     std::size_t at = i * gradients->size();
     for (std::size_t p = 0; p < before.size(); ++p) {
       const Tensor after = net->parameter(net->parameter_names()[p]);

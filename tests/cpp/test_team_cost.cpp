@@ -103,7 +103,8 @@ void test_work() {
   store.add("bias", {64});
   Program<T> program;
   program.tables = &kernels::active_tables();
-  program.gradients = {{0, {0, 32}, {0, 64}}, {1, {}, {0, 64}}};
+  using Kind = GradientTask::Kind;
+  program.gradients = {{0, Kind::product, {0, 32}, {0, 64}}, {1, Kind::sum, {}, {0, 64}}};
   RowStep<T> step;
   step.flops_per_row = 2 * 32 * 64;
   program.steps = {step};
@@ -131,11 +132,11 @@ void test_work() {
 // A net of 64 rows, 16 inputs and two layers of 64 panels.
 Work two_layers(double weight_bytes, double value_bytes) {
   Work work = products(4e7, 3 * weight_bytes + 4 * value_bytes, 64);
-  const Work::Step first{5e6, 64, false, value_bytes / 4, weight_bytes, true};
-  const Work::Step activation{0, 64, true, value_bytes, 0, false};
-  const Work::Step second{5e6, 64, false, value_bytes, weight_bytes, true};
-  const Work::Step loss{0, 0, false, value_bytes, 0, false};
-  const Work::Step back{1e7, 64, false, value_bytes, weight_bytes, false};
+  const Work::Step first{5e6, 64, false, value_bytes / 4, weight_bytes, true, false};
+  const Work::Step activation{0, 64, true, value_bytes, 0, false, false};
+  const Work::Step second{5e6, 64, false, value_bytes, weight_bytes, true, false};
+  const Work::Step loss{0, 0, false, value_bytes, 0, false, false};
+  const Work::Step back{1e7, 64, false, value_bytes, weight_bytes, false, false};
   work.steps = {first, activation, second, loss, back};
   work.tasks = {{1e7, 64, 128, value_bytes}, {1e7, 64, 128, value_bytes}};
   return work;

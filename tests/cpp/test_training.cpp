@@ -19,8 +19,9 @@ namespace {
 
 TrainerSettings settings(const std::string& loss, bool labels, const std::string& optimizer) {
   TrainerSettings all;
-  all.loss = graph::shared_operation(loss);
-  all.labels = labels;
+  all.heads.resize(1);
+  all.heads[0].loss = graph::shared_operation(loss);
+  all.heads[0].labels = labels;
   all.optimizer = optimizer == "sgd"
                       ? optimizer_settings("sgd", {{"lr", 0.1}})
                       : optimizer_settings("adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});
@@ -50,7 +51,7 @@ void test_one_step() {
     }
     loss += row / 5;
   }
-  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("half_mse", false, "sgd"));
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings("half_mse", false, "sgd"));
   const Averages averages = trainer->train_on_batch(data.values());
   CHECK(std::abs(averages.loss - loss) < 1e-14);
   for (std::size_t j = 0; j < 2; ++j) {
@@ -95,7 +96,7 @@ std::vector<unsigned char> trained(const MakeModel& make, bool labels, int threa
   const std::shared_ptr<Network> net = network(make(0));
   TrainerSettings slow = settings(labels ? "cross_entropy" : "mse", labels, labels ? "adam" : "sgd");
   if (!labels) slow.optimizer = optimizer_settings("sgd", {{"lr", 1e-3}});
-  const auto trainer = Trainer::make(net, training.graph, training.input, training.output, slow);
+  const auto trainer = Trainer::make(net, training.graph, {training.input}, {training.output}, slow);
   override_threads(threads);
   const Dataset set = labels ? data.classes() : data.values();
   trainer->bind(set, 32, true, set);
@@ -135,7 +136,7 @@ void test_same_bits() {
 void test_divergence() {
   const Model model = mlp(DType::float32, {4, 8, 2}, "relu");
   const std::shared_ptr<Network> net = network(model);
-  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings("mse", false, "sgd"));
   const Data data(8, 4, 2);
   trainer->train_on_batch(data.values());
   Tensor tens(DType::float32, {4, 8});
@@ -163,7 +164,7 @@ void test_refusals() {
   const Model model = mlp(DType::float32, {4, 3}, "relu");
   const std::shared_ptr<Network> net = network(model);
   Data data(6, 4, 3);
-  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("cross_entropy", true, "adam"));
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings("cross_entropy", true, "adam"));
   const auto before = bytes_of(*net);
   CHECK_THROWS(trainer->train_on_batch(data.values()), std::invalid_argument);
   CHECK_THROWS(trainer->run({1, 0, 1}, {}), Error);
@@ -172,16 +173,16 @@ void test_refusals() {
   CHECK_THROWS(trainer->evaluate(data.classes()), std::invalid_argument);
   CHECK(bytes_of(*net) == before);
   CHECK_THROWS(
-      Trainer::make(net, mlp(DType::float64, {4, 3}, "relu").graph, model.input, model.output, settings("mse", false, "sgd")),
+      Trainer::make(net, mlp(DType::float64, {4, 3}, "relu").graph, {model.input}, {model.output}, settings("mse", false, "sgd")),
       TypeError);
-  CHECK_THROWS(Trainer::make(net, model.graph, model.input, model.output, settings("unheard_of", false, "sgd")),
+  CHECK_THROWS(Trainer::make(net, model.graph, {model.input}, {model.output}, settings("unheard_of", false, "sgd")),
                std::invalid_argument);
   CHECK_THROWS(net->set_parameters({{"dense_0.bias", Tensor(DType::float32, {4})}}), std::invalid_argument);
 }
 
 void test_stops() {
   const Model model = mlp(DType::float32, {4, 3}, "relu");
-  const auto trainer = Trainer::make(network(model), model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const auto trainer = Trainer::make(network(model), model.graph, {model.input}, {model.output}, settings("mse", false, "sgd"));
   const Data data(40, 4, 3);
   trainer->bind(data.values(), 4, true, std::nullopt);
   CHECK(trainer->steps_per_epoch() == 10);

@@ -50,7 +50,7 @@ inline Tensor cast(const Tensor& values, DType dtype) {
 }
 
 inline std::shared_ptr<Network> network(const Model& inference) {
-  std::shared_ptr<Network> net = Network::make(inference.graph, inference.input, inference.output);
+  std::shared_ptr<Network> net = Network::make(inference.graph, {inference.input}, {inference.output});
   std::uint32_t key = 0;
   std::vector<std::pair<std::string, Tensor>> values;
   for (const graph::NodeId id : inference.graph.parameters()) {
@@ -73,9 +73,9 @@ struct Data {
     return {t.raw(), kernels::Source::float64, static_cast<std::ptrdiff_t>(columns * 8), 8, static_cast<std::size_t>(t.shape()[0]),
             columns};
   }
-  [[nodiscard]] Dataset values() const { return {view(x), view(y), std::nullopt, 1, false}; }
+  [[nodiscard]] Dataset values() const { return {{{view(x), 1}}, {{view(y), false}}, std::nullopt}; }
   [[nodiscard]] Dataset classes() const {
-    return {view(x), {labels.data(), kernels::Source::int64, 8, 0, labels.size(), 1}, std::nullopt, 1, true};
+    return {{{view(x), 1}}, {{{labels.data(), kernels::Source::int64, 8, 0, labels.size(), 1}, true}}, std::nullopt};
   }
   Tensor x;
   Tensor y;

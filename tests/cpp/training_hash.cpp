@@ -91,12 +91,13 @@ std::uint64_t trained(const Case& c, DType dtype, std::uint64_t steps) {
   const std::shared_ptr<Network> net = network(mlp(dtype, c.sizes, c.activation));
   const Model training = mlp(dtype, c.sizes, c.activation, c.dropout);
   TrainerSettings settings;
-  settings.loss = graph::shared_operation(c.loss);
-  settings.alpha = std::strcmp(c.loss, "huber") == 0 ? 1 : 0;
-  settings.labels = labels;
+  settings.heads.resize(1);
+  settings.heads[0].loss = graph::shared_operation(c.loss);
+  settings.heads[0].alpha = std::strcmp(c.loss, "huber") == 0 ? 1 : 0;
+  settings.heads[0].labels = labels;
   settings.optimizer = optimizer_of(c.optimizer);
   settings.seed = 5;
-  const auto trainer = Trainer::make(net, training.graph, training.input, training.output, settings);
+  const auto trainer = Trainer::make(net, training.graph, {training.input}, {training.output}, settings);
   trainer->bind(set, c.batch, true, std::nullopt);
   const std::uint64_t epochs = steps / trainer->steps_per_epoch();
   const std::size_t rest = steps % trainer->steps_per_epoch();
@@ -109,8 +110,9 @@ std::uint64_t trained(const Case& c, DType dtype, std::uint64_t steps) {
   hash.add(parameters.data(), parameters.size());
   const double loss = trainer->evaluate(set).loss;
   hash.add(&loss, sizeof(loss));
-  std::vector<unsigned char> predictions(rows * net->outputs() * size_of(dtype));
-  net->predict(set.x, 1, predictions.data());
+  std::vector<unsigned char> predictions(rows * net->outputs()[0] * size_of(dtype));
+  void* const out = predictions.data();
+  net->predict(set.x, {&out, 1});
   hash.add(predictions.data(), predictions.size());
   return hash.value();
 }

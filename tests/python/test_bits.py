@@ -25,7 +25,8 @@ def digest(dtype):
         ("sigmoid_nll", cr.Adam(0.01), y, "selu"),
     ]
     for loss, optimizer, target, function in runs:
-        layers = [cr.Dense(259, function), cr.Dropout(0.2), cr.Dense(131, "tanh"), cr.Dense(45, "silu"), cr.Dense(11)]
+        layers = [cr.Dense(259, function), cr.Dropout(0.2), cr.BatchNorm(), cr.Dense(131, "tanh"),
+                  cr.Residual(cr.LayerNorm(), cr.Dense(131)), cr.Dense(45, "silu"), cr.Dense(11)]
         model = cr.Sequential(layers, dtype=dtype, seed=3)
         history = model.fit(x, target, epochs=2, batch_size=100, loss=loss, optimizer=optimizer, metrics=["accuracy"],
                             validation_split=0.2, sample_weight=rng.uniform(0.5, 2, 517), verbose=0)

@@ -166,7 +166,7 @@ def test_what_it_refuses(sine):
     with pytest.raises(ValueError, match="expected all 60 rows in one batch for LevenbergMarquardt, got batch_size=32"):
         fit(net(), x, y, batch_size=32)
     fit(net(), x, y, epochs=1, batch_size=60)
-    with pytest.raises(ValueError, match="expected layers without randomness"):
+    with pytest.raises(ValueError, match="expected layers that train as they predict"):
         fit(cr.Sequential([cr.Dense(3), cr.Dropout(0.5), cr.Dense(1)]), x, y)
     with pytest.raises(ValueError, match="expected at most 5000 parameters, whose J\\^T J is dense, got 6001; use Adam"):
         fit(cr.Sequential([cr.Dense(2000, "tanh"), cr.Dense(1)]), x, y)

@@ -158,7 +158,8 @@ class Skip(cr.Layer):
             spec._replace(name="other") for spec in cr.Dense(features).parameters(features)[:1]
         )
 
-    def add_to(self, graph: Any, node: int, place: Any, training: bool) -> int:
+    def add_to(self, graph: Any, nodes: tuple[int, ...], place: Any, training: bool) -> int:
+        (node,) = nodes
         size = graph.shape(node)[1]
         kernel, other = (graph.parameter(f"{place.prefix}.{name}", (size, size)) for name in ("kernel", "other"))
         curved = graph.apply("tanh", [graph.apply("matmul", [node, other])])

@@ -58,6 +58,49 @@ def test_state_and_forward(rng, dtype):
     np.testing.assert_allclose(ours.predict(x), theirs(torch.from_numpy(x)).detach().numpy(), rtol=0, atol=BOUND[dtype])
 
 
+class Lookup(torch.nn.Module):
+    """An embedding of all columns, side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(9, 4)
+
+    def forward(self, x):
+        return self.table(x.long()).flatten(1)
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+def test_normalisations_and_embeddings(rng, dtype):
+    torch.manual_seed(0)
+    theirs = torch.nn.Sequential(
+        *(Lookup(), torch.nn.Linear(12, 10), torch.nn.BatchNorm1d(10, momentum=0.3), torch.nn.Tanh()),
+        *(torch.nn.LayerNorm(10), torch.nn.Linear(10, 2)),
+    ).to(getattr(torch, dtype))
+    layers = [cr.Embedding(9, 4), cr.Dense(10), cr.BatchNorm(0.3), cr.Activation("tanh"), cr.LayerNorm(), cr.Dense(2)]
+    ours = cr.Sequential([cr.Input(3), *layers], dtype=dtype)
+    ours.load_state_dict({name.replace("0.table.", "0."): value for name, value in theirs.state_dict().items()})
+    optimizer, other = cr.Adam(0.01, epsilon=1e-3), torch.optim.Adam(theirs.parameters(), 0.01, eps=1e-3)
+    for _ in range(12):
+        x, y = rng.integers(0, 9, (21, 3)), rng.normal(size=(21, 2)).astype(dtype)
+        got = ours.train_on_batch(x, y, loss="mse", optimizer=optimizer)["loss"]
+        other.zero_grad()
+        value = torch.nn.functional.mse_loss(theirs(torch.from_numpy(x)), torch.from_numpy(y))
+        value.backward()
+        other.step()
+        assert got == pytest.approx(value.item(), abs=BOUND[dtype])
+    theirs.eval()
+    np.testing.assert_allclose(ours.predict(x), theirs(torch.from_numpy(x)).detach().numpy(), rtol=0, atol=10 * BOUND[dtype])
+    for name, value in ours.state_dict().items():
+        mine = name.replace("0.weight", "0.table.weight") if name == "0.weight" else name
+        np.testing.assert_allclose(value, theirs.state_dict()[mine].numpy(), rtol=0, atol=10 * BOUND[dtype])
+    theirs.load_state_dict(
+        {
+            name.replace("0.w", "0.table.w", 1) if name == "0.weight" else name: torch.from_numpy(v)
+            for name, v in ours.state_dict().items()
+        }
+    )
+
+
 @pytest.mark.parametrize("dtype", BOUND)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

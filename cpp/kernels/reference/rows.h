@@ -54,8 +54,8 @@ template <class T>
 void softmax_backward(const RowBackwardArgs<T>& args) {
   for (std::size_t i = 0; i < args.rows; ++i) {
     const T sum = ordered_dot<T>(
-        args.columns, [&](std::size_t j) { return *args.g.at(i, j); }, [&](std::size_t j) { return *args.y.at(i, j); });
-    for (std::size_t j = 0; j < args.columns; ++j) *args.gx.at(i, j) = *args.y.at(i, j) * (*args.g.at(i, j) - sum);
+        args.columns, [&](std::size_t j) { return *args.g.at(i, j); }, [&](std::size_t j) { return *args.saved.at(i, j); });
+    for (std::size_t j = 0; j < args.columns; ++j) *args.gx.at(i, j) = *args.saved.at(i, j) * (*args.g.at(i, j) - sum);
   }
   clear_padding(args.gx, args.rows, args.columns);
 }
@@ -75,7 +75,7 @@ void log_softmax_backward(const RowBackwardArgs<T>& args) {
   for (std::size_t i = 0; i < args.rows; ++i) {
     const T sum = ordered_sum<T>(args.columns, [&](std::size_t j) { return *args.g.at(i, j); });
     for (std::size_t j = 0; j < args.columns; ++j) {
-      *args.gx.at(i, j) = std::fma(-scalar_exp(*args.y.at(i, j)), sum, *args.g.at(i, j));
+      *args.gx.at(i, j) = std::fma(-scalar_exp(*args.saved.at(i, j)), sum, *args.g.at(i, j));
     }
   }
   clear_padding(args.gx, args.rows, args.columns);

@@ -3,9 +3,9 @@
 `test_gradients.py` runs them all; an operation with too few of them fails there. Inputs keep away from kinks, where derivatives jump.
 """
 
-from . import activations, elementwise, linear, losses, movement
+from . import activations, elementwise, layers, linear, losses, movement
 from .case import SAMPLES, Array, Case
 
 __all__ = ["CASES", "SAMPLES", "Array", "Case"]
 
-CASES: list[Case] = [*elementwise.CASES, *linear.CASES, *movement.CASES, *activations.CASES, *losses.CASES]
+CASES: list[Case] = [*elementwise.CASES, *linear.CASES, *movement.CASES, *activations.CASES, *losses.CASES, *layers.CASES]
