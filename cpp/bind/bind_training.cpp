@@ -256,7 +256,13 @@ void bind_training(py::module_& module) {
           "predict",
           [](Network& network, const py::array& x, double scale) {
             const train::Feature feature{view_of(x, "x"), scale};
-            return predict_all(network, {&feature, 1}).at(0);
+            if (network.outputs().size() != 1) throw std::invalid_argument("predict: expected a network of one output, got several");
+            py::array result = new_array(network.dtype(), {static_cast<std::int64_t>(feature.array.rows),
+                                                           static_cast<std::int64_t>(network.outputs()[0])});
+            void* const out = result.mutable_data();
+            const py::gil_scoped_release release;
+            network.predict({&feature, 1}, {&out, 1});
+            return result;
           },
           py::arg("x"), py::arg("scale") = 1.0)
       .def(

@@ -54,8 +54,9 @@ void Sums::clear() {
 Averages Sums::averages() const {
   Averages means;
   for (std::size_t h = 0; h < losses.size(); ++h) {
-    means.of_heads.push_back(weight > 0 ? losses[h] / weight : 0.0);
-    means.loss += head_weights[h] * means.of_heads[h];
+    const double mean = weight > 0 ? losses[h] / weight : 0.0;
+    means.loss += head_weights[h] * mean;
+    if (losses.size() > 1) means.of_heads.push_back(mean);
   }
   for (const double sum : metrics) means.metrics.push_back(rows > 0 ? sum / static_cast<double>(rows) : 0.0);
   return means;

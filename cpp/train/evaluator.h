@@ -14,7 +14,7 @@ namespace chainrule::train {
 /// A mean loss (over rows by weight) and mean metrics (over rows).
 struct Averages {
   double loss = 0;                // of all heads, each times its weight
-  std::vector<double> of_heads;   // each head's loss by itself
+  std::vector<double> of_heads;   // each head's loss by itself, where there are several
   std::vector<double> metrics;    // head after head
 };
 

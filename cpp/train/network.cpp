@@ -68,20 +68,8 @@ NetworkOf<T>::NetworkOf(graph::Graph graph, std::vector<graph::NodeId> inputs, s
   }
   for (const graph::NodeId id : graph_.parameters()) parameters_.add(graph_.node(id).name, graph_.node(id).shape);
   program_ = plan::make_program<T>(graph_, {.inputs = inputs_, .outputs = outputs_}, parameters_, kEvaluationRows);
-}
-
-template <class T>
-std::vector<std::size_t> NetworkOf<T>::features() const {
-  std::vector<std::size_t> columns;
-  for (const plan::Slot slot : program_.inputs) columns.push_back(slot.columns);
-  return columns;
-}
-
-template <class T>
-std::vector<std::size_t> NetworkOf<T>::outputs() const {
-  std::vector<std::size_t> columns;
-  for (const plan::Slot slot : program_.outputs) columns.push_back(slot.columns);
-  return columns;
+  for (const plan::Slot slot : program_.inputs) features_.push_back(slot.columns);
+  for (const plan::Slot slot : program_.outputs) output_columns_.push_back(slot.columns);
 }
 
 template <class T>

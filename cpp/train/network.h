@@ -52,8 +52,8 @@ class Network {
   /// All or nothing: names, shapes and types are checked before anything is written.
   virtual void set_parameters(const std::vector<std::pair<std::string, Tensor>>& values) = 0;
   /// The columns of each input, and of each output.
-  [[nodiscard]] virtual std::vector<std::size_t> features() const = 0;
-  [[nodiscard]] virtual std::vector<std::size_t> outputs() const = 0;
+  [[nodiscard]] virtual const std::vector<std::size_t>& features() const noexcept = 0;
+  [[nodiscard]] virtual const std::vector<std::size_t>& outputs() const noexcept = 0;
   /// out[i]: output i, row-major, of the network's type. std::invalid_argument names a NaN or infinity in x, std::out_of_range what
   /// is no row of an embedding's table; out is then written in part.
   virtual void predict(std::span<const Feature> x, std::span<void* const> out) = 0;
@@ -72,8 +72,8 @@ class NetworkOf final : public Network {
   [[nodiscard]] std::vector<std::string> parameter_names() const override;
   [[nodiscard]] Tensor parameter(const std::string& name) override;
   void set_parameters(const std::vector<std::pair<std::string, Tensor>>& values) override;
-  [[nodiscard]] std::vector<std::size_t> features() const override;
-  [[nodiscard]] std::vector<std::size_t> outputs() const override;
+  [[nodiscard]] const std::vector<std::size_t>& features() const noexcept override { return features_; }
+  [[nodiscard]] const std::vector<std::size_t>& outputs() const noexcept override { return output_columns_; }
   void predict(std::span<const Feature> x, std::span<void* const> out) override;
   [[nodiscard]] std::string explain() override;
 
@@ -88,6 +88,8 @@ class NetworkOf final : public Network {
   graph::Graph graph_;
   std::vector<graph::NodeId> inputs_;
   std::vector<graph::NodeId> outputs_;
+  std::vector<std::size_t> features_;
+  std::vector<std::size_t> output_columns_;
   plan::Parameters<T> parameters_;
   plan::Program<T> program_;
   WorkspacePool<T> workspaces_;

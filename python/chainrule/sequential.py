@@ -99,7 +99,11 @@ class Sequential(SampleGradients):
         >>> cr.Sequential([cr.Input(2), cr.Dense(3, "relu")]).predict(np.zeros((1, 2)))
         array([[0., 0., 0.]], dtype=float32)
         """
-        return self._predict(x)[0]
+        network = self._ready("predict").network
+        rows = self._checked(x, 0, "predict", "x")
+        if len(rows) == 0:
+            return self._predict(x)[0]
+        return network.predict(rows, self._scales[0])
 
     def __call__(self, x: object) -> Array:
         """Return `predict(x)`."""
@@ -143,7 +147,7 @@ class Sequential(SampleGradients):
             raise ValueError(f"jacobians: expected one sample x of shape (features,), got shape {sample.shape}")
         (rows,) = self._accept(sample[None], "jacobians", "x").x
         _core.require_finite(rows, "jacobians", "x")
-        return jacobians(each(self._layers), rows.astype(self._dtype), self._structure.scales[0], self.parameters())
+        return jacobians(each(self._layers), rows.astype(self._dtype), self._scales[0], self.parameters())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self._layers))}], dtype={self._dtype!r}, {self._size()})"

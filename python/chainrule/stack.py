@@ -22,6 +22,8 @@ class Stack:
     def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
         kind = type(self).__name__
         self._structure = structure
+        self._input_names = list(structure.inputs)
+        self._scales = structure.scales
         self._seed = validation.integer(seed, kind, "seed", 0, 2**64 - 1)
         self._dtype = _checked_dtype(dtype, kind)
         self._built: Built | None = None
@@ -79,12 +81,12 @@ class Stack:
     def _predict(self, x: object) -> list[Array]:
         """Return the values of each output."""
         network = self._ready("predict").network
-        accepted = self._accept(x, "predict", "x")
-        if accepted.x[0].shape[0] == 0:
-            return [np.empty((0, outputs), self._dtype) for outputs in accepted.outputs]
-        if len(accepted.x) == len(accepted.outputs) == 1:
-            return [network.predict(accepted.x[0], self._structure.scales[0])]
-        return network.predict_all(accepted.x, self._structure.scales)
+        arrays, outputs = self._accept(x, "predict", "x")
+        if len(arrays[0]) == 0:
+            return [np.empty((0, columns), self._dtype) for columns in outputs]
+        if len(arrays) == len(outputs) == 1:
+            return [network.predict(arrays[0], self._scales[0])]
+        return network.predict_all(arrays, self._scales)
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of all parameters.
@@ -185,34 +187,38 @@ class Stack:
 
     def _accept(self, x: object, operation: str, name: str) -> Accepted:
         """Check x against the model, or what the model would be built for."""
-        names = list(self._structure.inputs)
-        if len(names) == 1 and is_frame(x):
-            x = matrix_of(x, self._feature_names, operation, name)
-        given = by_name(x, names, operation, name, "input")
-        many = len(names) > 1
-        arrays = [
-            validation.matrix(one, operation, f"{name}[{key!r}]" if many else name) for one, key in zip(given, names, strict=True)
-        ]
-        for array, key in zip(arrays[1:], names[1:], strict=True):
-            if len(array) != len(arrays[0]):
-                raise ValueError(f"{operation}: expected {name}[{key!r}] with {len(arrays[0])} rows, got {len(array)}")
-        widths = tuple(array.shape[1] for array in arrays)
+        names = self._input_names
+        if len(names) == 1 and not isinstance(x, Mapping):  # the common case, and single rows are predicted in microseconds
+            arrays = [self._checked(x, 0, operation, name)]
+        else:
+            given = by_name(x, names, operation, name, "input")
+            labels = [f"{name}[{key!r}]" if len(names) > 1 else name for key in names]
+            arrays = [self._checked(one, i, operation, label) for i, (one, label) in enumerate(zip(given, labels, strict=True))]
+            for array, label in zip(arrays, labels, strict=True):
+                if len(array) != len(arrays[0]):
+                    raise ValueError(f"{operation}: expected {label} with {len(arrays[0])} rows, got {len(array)}")
         built = self._built
         if built is None:
-            return Accepted(arrays, self._structure.output_widths(widths))
-        for array, wanted, key in zip(arrays, built.features, names, strict=True):
-            if array.shape[1] != wanted:
-                raise ValueError(f"{self._taker(key)}: expected input with {wanted} features, got shape {array.shape}")
+            return Accepted(arrays, self._structure.output_widths([array.shape[1] for array in arrays]))
         return Accepted(arrays, built.outputs)
+
+    def _checked(self, x: object, number: int, operation: str, name: str) -> Array:
+        """Check what is given for one input."""
+        if type(x) is not np.ndarray and is_frame(x):
+            x = matrix_of(x, self._feature_names if len(self._input_names) == 1 else None, operation, name)
+        array = validation.matrix(x, operation, name)
+        built = self._built
+        if built is not None and array.shape[1] != built.features[number]:
+            raise ValueError(f"{self._taker(number)}: expected input with {built.features[number]} features, got shape {array.shape}")
+        return array
 
     def _keep_names(self, x: object) -> None:
         """Remember the columns of the first frame that is trained on."""
         if self._feature_names is None and len(self._structure.inputs) == 1 and is_frame(x):
             self._feature_names = column_names(x)
 
-    def _taker(self, name: str) -> str:
+    def _taker(self, number: int) -> str:
         """Return who takes an input, for errors."""
-        number = list(self._structure.inputs).index(name)
         kinds = [type(call.layer).__name__ for call in self._structure.calls if number in call.operands]
         return kinds[0] if kinds else type(self).__name__
 
