@@ -67,6 +67,8 @@ class Runner {
         return standardize_batch(step);
       case StepKind::standardize_batch_backward:
         return standardize_batch_backward(step);
+      case StepKind::repeat_row:
+        return repeat(step);
       case StepKind::slice_columns:
         return copy_columns<T>(read_only(block(step.a)), step.first_column, block(step.out), 0, count_, step.out.columns);
       case StepKind::place_columns:
@@ -144,6 +146,14 @@ class Runner {
         {read_only(block(step.a)).from_panel(mine.begin), read_only(block(step.saved)).from_panel(mine.begin),
          read_only(row_zero(step.mean, mine)), read_only(row_zero(step.variance, mine)), block(step.out).from_panel(mine.begin),
          count_, mine.end - mine.begin, step.alpha});
+  }
+
+  void repeat(const RowStep<T>& step) const {
+    const Panels<const T> row = row_of(step.weight, {0, 0});
+    for (std::size_t panel = 0; panel < panel_count<T>(step.out.columns); ++panel) {
+      T* out = block(step.out).from_panel(panel).data;
+      for (std::size_t i = 0; i < count_; ++i, out += kPanelWidth<T>) std::copy_n(row.from_panel(panel).data, kPanelWidth<T>, out);
+    }
   }
 
   void place(const RowStep<T>& step) const {

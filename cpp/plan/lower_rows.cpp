@@ -20,6 +20,7 @@ void Lowering<T>::lower(NodeId id) {
   if (operation == "standardize_batch") return lower_standardize_batch(id);
   if (operation == "standardize_batch_backward") return lower_standardize_batch_backward(id);
   if (operation == "standardize_columns" || operation == "standardize_columns_backward") return lower_standardize_columns(id);
+  if (operation == "broadcast_like") return lower_repeat(id);
   if (operation == "slice_columns") return lower_columns(id, StepKind::slice_columns);
   if (operation == "place_columns") return lower_columns(id, StepKind::place_columns);
   if (operation == "join_columns") return lower_join(id);
@@ -193,6 +194,17 @@ void Lowering<T>::lower_scale_shift(NodeId id, std::string_view first) {
   }
   step.out = last == id ? define_over(id, node(id).inputs[0]) : define(last);
   emit(step, id, operation, 2.0 * static_cast<double>(step.out.columns));
+}
+
+template <class T>
+void Lowering<T>::lower_repeat(NodeId id) {
+  const Node& n = node(id);
+  if (!is_column_vector(n.inputs[0]) || !is_rows(n.inputs[1])) unsupported(id);
+  RowStep<T> step;
+  step.kind = StepKind::repeat_row;
+  step.weight = parameter(n.inputs[0]);
+  step.out = define(id);
+  emit(step, id, "repeat_row", 0);
 }
 
 template <class T>

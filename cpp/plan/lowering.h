@@ -65,6 +65,7 @@ class Lowering {
   void lower_loss_function(NodeId id, const graph::RowFunction& function, std::size_t head);
   void emit_function(NodeId id, StepKind kind, const std::shared_ptr<graph::RowRunner>& runner, NodeId out, std::size_t head);
   void lower_scale_shift(NodeId id, std::string_view first);
+  void lower_repeat(NodeId id);
   void lower_standardize_columns(NodeId id);
   void lower_standardize_batch(NodeId id);
   void lower_standardize_batch_backward(NodeId id);

@@ -37,6 +37,7 @@ enum class StepKind : std::uint8_t {
   standardize_columns,         // out = (a - bias) / sqrt(weight + alpha), column by column
   standardize_batch,           // the same with mean and variance of a's columns over the batch
   standardize_batch_backward,  // out from cotangent a and saved
+  repeat_row,      // out = weight in each row
   slice_columns,   // out = columns of a, from `first_column` on
   place_columns,   // out = a from `first_column` on, zeros beside it
   join_columns,    // out = operands side by side

@@ -23,6 +23,7 @@ from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
 from chainrule.functional import Model
 from chainrule.history import History
 from chainrule.info import info
+from chainrule.lambdas import Lambda
 from chainrule.layers import Activation, Dense, Dropout, Layer
 from chainrule.merging import Residual, add, concatenate, multiply
 from chainrule.normalization import BatchNorm, LayerNorm
@@ -57,6 +58,7 @@ __all__ = [
     "Graph",
     "History",
     "Input",
+    "Lambda",
     "LambdaCallback",
     "Layer",
     "LayerNorm",

@@ -50,8 +50,8 @@ class RowOperations:
         Of arrays (rows, columns), made of NumPy's functions, in which each row of the result depends on the same rows of the
         arguments alone.
     role : str
-        What it serves as: "activation" (of one array, giving (rows, columns)) or "loss" (of two, giving (rows,) or the mean over the
-        rows).
+        What it serves as: "activation" (giving (rows, columns); of one array, or of others beside it) or "loss" (of two arrays,
+        giving (rows,) or the mean over the rows).
     """
 
     def __init__(self, function: Function, role: str) -> None:
@@ -94,7 +94,7 @@ class RowOperations:
         recorded = Recorded(graph, of_inputs, output)
         if not recorded.depends_on(0):
             raise ValueError(
-                f"{self._what}: expected a result that depends on the {'prediction' if len(columns) == 2 else 'input'}"
+                f"{self._what}: expected a result that depends on the {'prediction' if self._role == 'loss' else 'input'}"
             )
         if self._role == "activation":
             if len(recorded.shape) != 2 or recorded.shape[0] != rows:

@@ -45,7 +45,17 @@ def embedding(p, x):
     return dense(p, "1", cnp.concatenate([x[:, [0, 2]], rows], axis=1))
 
 
+def gated(x, slope, shift):
+    return cnp.where(x > 0, x, slope * x) * cnp.exp(-cnp.abs(shift))
+
+
+def lambda_layer(p, x):
+    y = gated(dense(p, "0", x), p["1.slope"], p["1.shift"])
+    return dense(p, "2", y)
+
+
 CASES = {
+    "lambda": (lambda: [cr.Dense(7), cr.Lambda(gated, {"slope": 0.25, "shift": np.arange(7.0) / 3 + 0.1}), cr.Dense(2)], lambda_layer),
     "layer norm": (lambda: [cr.Dense(7), cr.LayerNorm(), cr.Activation("tanh"), cr.Dense(2)], layer_norm),
     "batch norm": (lambda: [cr.Dense(19), cr.BatchNorm(), cr.Activation("tanh"), cr.Dense(2)], batch_norm),
     "residual": (lambda: [cr.Dense(7, "tanh"), cr.Residual(cr.LayerNorm(), cr.Dense(7)), cr.Dense(2)], residual),
@@ -186,6 +196,7 @@ def test_the_same_bits_for_any_number_of_threads(rng, dtype):
         h = cr.Dense(67)(cr.Embedding(200, 5, columns=[7, 3])(source))
         h = cr.Activation("relu")(cr.BatchNorm()(h))
         h = cr.Residual(cr.LayerNorm(), cr.Dense(67, "gelu"), cr.Dropout(0.2), cr.Dense(67))(h)
+        h = cr.Lambda(gated, {"slope": 0.1, "shift": "he_normal"})(h)
         h = cr.concatenate([h, cr.BatchNorm()(cr.Dense(130, "tanh")(source))])
         model = cr.Model(source, {"a": cr.Dense(3)(h), "b": cr.Dense(4)(h[:, 5:])}, seed=1, dtype=dtype)
         history = model.fit(x, y, epochs=2, batch_size=48, loss=["mse", "cross_entropy"], optimizer="adam", verbose=0)
