@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same bits everywhere: trains 20 shapes of nets in float32 and float64 (tests/cpp/training_hash.cpp) and compares the hashes.
+"""The same bits everywhere: trains 25 shapes of nets in float32 and float64 (tests/cpp/training_hash.cpp) and compares the hashes.
 
 Compared are all instruction sets of this machine, vectors of 4, 8 and 16 lanes, numbers of threads, both schedules, -O2 and -O3,
 aarch64 (NEON and portable code) under qemu-aarch64-static, and an x86-64 processor without AVX (qemu-x86_64-static -cpu Nehalem),

@@ -246,6 +246,18 @@ void measure(const Context& context, void (*kernel)(const AccuracyArgs<T>&)) {
 }
 
 template <class T>
+void measure(const Context& context, void (*kernel)(const TopKArgs<T>&)) {
+  for_outputs([&](std::size_t rows, std::size_t columns) {
+    const Matrix<T> prediction(rows, columns);
+    const Buffer<std::int32_t> label = labels(rows, columns);
+    Buffer<T> score(rows);
+    context.time(size_text(rows, columns), "element", static_cast<double>(rows * columns), [&] {
+      kernel({prediction.view(), {}, label.data(), score.data(), rows, columns, 5});
+    });
+  });
+}
+
+template <class T>
 void measure(const Context& context, void (*kernel)(const GatherArgs<T>&)) {
   constexpr std::size_t kRows = 256;
   constexpr std::size_t kSource = 8192;
@@ -271,6 +283,15 @@ void measure(const Context& context, void (*kernel)(const DropoutArgs<T>&)) {
       kernel({mask.panels(), rows, columns, 0, 1, 1, 0, 0x80000000U, T{2}});
     });
   });
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const PenaltyArgs<T>&)) {
+  for (const std::size_t n : context.options.sizes) {
+    const Buffer<T> w = random_values<T>(n);
+    Buffer<T> g = random_values<T>(n);
+    context.time(std::to_string(n), "element", static_cast<double>(n), [&] { kernel({w.data(), g.data(), n, T(1e-9), T(-1e-9)}); });
+  }
 }
 
 template <class T>

@@ -12,6 +12,7 @@
 #include "kernels/table.h"
 #include "plan/schedule.h"
 #include "train/initialize.h"
+#include "train/orthogonal.h"
 
 namespace py = pybind11;
 
@@ -89,6 +90,18 @@ void bind_tools(py::module_& module) {
         return array_from(without_gil([&] { return train::random_normal(shape, mean, std, seed, key); }));
       },
       py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
+  module.def(
+      "random_truncated_normal",
+      [](const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
+        return array_from(without_gil([&] { return train::random_truncated_normal(shape, mean, std, seed, key); }));
+      },
+      py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
+  module.def(
+      "random_orthogonal",
+      [](std::int64_t rows, std::int64_t columns, double gain, std::uint64_t seed, std::uint32_t key) {
+        return array_from(without_gil([&] { return train::random_orthogonal(rows, columns, gain, seed, key); }));
+      },
+      py::arg("rows"), py::arg("columns"), py::arg("gain"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "require_finite",
       [](const py::array& array, const std::string& operation, const std::string& name, std::size_t first_row) {

@@ -21,24 +21,23 @@ using train::Dataset;
 using train::Network;
 using train::Trainer;
 
-plan::Metric metric_named(const std::string& name) {
-  if (name == "accuracy") return plan::Metric::accuracy;
-  if (name == "mse") return plan::Metric::mse;
-  if (name == "mae") return plan::Metric::mae;
-  throw std::invalid_argument(text("metrics: expected accuracy, mse or mae, got ", name));
-}
+/// The key of its values, its name and its parameter.
+using PyMetric = std::tuple<std::string, std::string, std::size_t>;
 
 /// A head with the name that its loss and metrics are called by; empty where it is the only one.
 struct PyHead {
-  PyHead(const AnyOperation& loss, double alpha, double weight, bool labels, std::vector<std::string> metric_names, double threshold,
-         std::string head_name)
-      : metrics(std::move(metric_names)), name(std::move(head_name)) {
+  PyHead(const AnyOperation& loss, double alpha, double weight, bool labels, const std::vector<PyMetric>& counted,
+         double threshold, std::string head_name)
+      : name(std::move(head_name)) {
     settings.loss = operation_from(loss);
     settings.alpha = alpha;
     settings.weight = weight;
-    settings.labels = labels;
-    for (const std::string& metric : metrics) settings.metrics.push_back(metric_named(metric));
-    settings.threshold = threshold;
+    settings.metrics.labels = labels;
+    settings.metrics.threshold = threshold;
+    for (const auto& [key, metric, k] : counted) {
+      metrics.push_back(key);
+      settings.metrics.metrics.push_back(train::metric_settings(metric, k));
+    }
   }
   train::HeadSettings settings;
   std::vector<std::string> metrics;
@@ -68,18 +67,20 @@ class PyTrainer {
 
   PyTrainer(std::shared_ptr<Network> network, const graph::Graph& graph, const std::vector<graph::NodeId>& inputs,
             const std::vector<graph::NodeId>& outputs, const std::vector<PyHead>& heads, const std::string& optimizer,
-            const std::map<std::string, double>& settings, std::vector<double> scales, std::uint64_t seed)
+            const std::map<std::string, double>& settings, std::vector<double> scales, std::uint64_t seed,
+            const std::map<std::string, std::pair<double, double>>& penalties)
       : scales_(std::move(scales)) {
     train::TrainerSettings all;
     for (const PyHead& head : heads) {
       all.heads.push_back(head.settings);
-      labels_.push_back(head.settings.labels);
+      labels_.push_back(head.settings.labels());
       const std::string prefix = head.name.empty() ? "" : head.name + "_";
       heads_.push_back(prefix + "loss");
       for (const std::string& metric : head.metrics) metrics_.push_back(prefix + metric);
     }
     all.optimizer = train::optimizer_settings(optimizer, settings);
     all.seed = seed;
+    for (const auto& [name, penalty] : penalties) all.penalties[name] = {penalty.first, penalty.second};
     trainer_ = Trainer::make(std::move(network), graph, inputs, outputs, all);
   }
 
@@ -274,7 +275,7 @@ void bind_training(py::module_& module) {
       .def("explain", &Network::explain);
 
   py::class_<PyHead>(module, "Head", py::is_final(), "A loss of one output, and what is counted beside it.")
-      .def(py::init<const AnyOperation&, double, double, bool, std::vector<std::string>, double, std::string>(), py::arg("loss"),
+      .def(py::init<const AnyOperation&, double, double, bool, const std::vector<PyMetric>&, double, std::string>(), py::arg("loss"),
            py::kw_only(), py::arg("alpha"), py::arg("weight"), py::arg("labels"), py::arg("metrics"), py::arg("threshold"),
            py::arg("name"));
 
@@ -282,9 +283,11 @@ void bind_training(py::module_& module) {
                         "One loss, one optimizer with its state, and the training plan of a network.")
       .def(py::init<std::shared_ptr<Network>, const graph::Graph&, const std::vector<graph::NodeId>&,
                     const std::vector<graph::NodeId>&, const std::vector<PyHead>&, const std::string&,
-                    const std::map<std::string, double>&, std::vector<double>, std::uint64_t>(),
+                    const std::map<std::string, double>&, std::vector<double>, std::uint64_t,
+                    const std::map<std::string, std::pair<double, double>>&>(),
            py::arg("network"), py::arg("graph"), py::arg("inputs"), py::arg("outputs"), py::kw_only(), py::arg("heads"),
-           py::arg("optimizer"), py::arg("settings"), py::arg("scales"), py::arg("seed"))
+           py::arg("optimizer"), py::arg("settings"), py::arg("scales"), py::arg("seed"),
+           py::arg("penalties") = std::map<std::string, std::pair<double, double>>())
       .def_property(
           "lr", [](const PyTrainer& self) { return self.trainer().lr(); },
           [](PyTrainer& self, double lr) { self.trainer().set_lr(lr); })

@@ -195,7 +195,8 @@ struct StandardizeBatchBackwardArgs {
 
 /// A loss, row by row: loss[i] = l(prediction row i, target row i), and gradient row i = seed[i] * dl/dprediction.
 /// Either output may be null (gradient.data, loss). `target` holds values; `label` class indices in [0, columns); a loss uses the
-/// one that is not null. gradient may be prediction. alpha: Huber's delta, or label smoothing.
+/// one that is not null. gradient may be prediction. alpha: Huber's delta, the quantile, or label
+/// smoothing.
 template <class T>
 struct LossArgs {
   Panels<const T> prediction;
@@ -220,6 +221,19 @@ struct AccuracyArgs {
   std::size_t rows;
   std::size_t columns;
   T threshold;
+};
+
+/// score[i] = 1 where fewer than k columns of row i of the prediction stand before the right class, else 0: larger ones, and equal
+/// ones further left; a NaN stands nowhere. The right class is the label, or the target's first largest column.
+template <class T>
+struct TopKArgs {
+  Panels<const T> prediction;
+  Panels<const T> target;
+  const std::int32_t* label;
+  T* score;
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t k;
 };
 
 /// What the elements of a caller's array are.
@@ -284,6 +298,17 @@ struct UpdateScalars {
   T one_minus_beta2;
   T epsilon;
   T inverse_sqrt_bias2;  // 1 / sqrt(1 - beta2^t)
+};
+
+/// g = fma(2 l2, w, g) + l1 sign(w) for n consecutive elements, the gradient of l1 |w| + l2 w^2 added to g; sign(0) is 0. As for
+/// updates, n is a multiple of the panel width and both pointers are 64-byte aligned.
+template <class T>
+struct PenaltyArgs {
+  const T* w;
+  T* g;
+  std::size_t n;
+  T l1;
+  T l2;
 };
 
 /// w, and the state arrays first and second, updated in place from g for n consecutive elements.

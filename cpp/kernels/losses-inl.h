@@ -1,8 +1,14 @@
-// Losses row by row, and accuracy. p: prediction, t: target, n: columns; in a row,
+// Losses row by row. p: prediction, t: target, n: columns; in a row,
 //   mse                   sum (p - t)^2 / n                          derivative 2 (p - t) / n
 //   half_mse              sum (p - t)^2 / 2                          p - t
 //   mae                   sum |p - t| / n                            sign(p - t) / n, 0 at 0
 //   huber                 sum h / n, h = d^2 / 2 for |d| <= alpha, else alpha (|d| - alpha / 2), d = p - t
+//   log_cosh              sum log(cosh(p - t)) / n                   tanh(p - t) / n
+//   quantile              sum max(alpha d, (alpha - 1) d) / n, d = t - p;    (-alpha, 0 or 1 - alpha for d above, at, below 0) / n
+//   poisson               sum (e^p - t p) / n                        (e^p - t) / n
+//   hinge                 sum max(0, 1 - s p) / n, s = 1 for t > 0, else -1;     -s / n where the maximum is above 0
+//   multiclass_hinge      max(0, m), m = 1 + max p_j - p_k over the columns j other than the label k
+//                                                                    -1 at k, 1 / c at the c largest j, where m > 0
 //   binary_cross_entropy  sum (max(p, 0) - p t + log(1 + e^-|p|)) / n            (sigmoid(p) - t) / n
 //   cross_entropy         sum t' (log(sum e^(p - max p)) - (p - max p)), t' = (1 - alpha) t + alpha / n;     softmax(p) sum t' - t'
 //   sigmoid_nll           sum t log(1 + e^-p)                        -t sigmoid(-p)
@@ -78,6 +84,83 @@ struct HuberError {
 template <class T>
 CHAINRULE_INLINE void huber_loss_kernel(const LossArgs<T>& args) {
   separable_loss(args, static_cast<T>(args.columns), HuberError<T>{args.alpha});
+}
+
+template <class T>
+struct LogCosh {
+  CHAINRULE_INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return log_cosh(p - t); }
+  CHAINRULE_INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return tanh(p - t); }
+};
+template <class T>
+CHAINRULE_INLINE void log_cosh_loss_kernel(const LossArgs<T>& args) {
+  separable_loss(args, static_cast<T>(args.columns), LogCosh<T>{});
+}
+
+template <class T>
+struct QuantileError {
+  T quantile;
+  CHAINRULE_INLINE Vec<T> value(Vec<T> p, Vec<T> t) const {
+    const Vec<T> d = t - p;
+    return (d > Vec<T>{} ? splat(quantile) : splat(quantile - T{1})) * d;
+  }
+  CHAINRULE_INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const {
+    const Vec<T> d = t - p;
+    const Vec<T> above = d < Vec<T>{} ? splat(T{1} - quantile) : d;  // 0 and NaN stay
+    return d > Vec<T>{} ? splat(-quantile) : above;
+  }
+};
+template <class T>
+CHAINRULE_INLINE void quantile_loss_kernel(const LossArgs<T>& args) {
+  separable_loss(args, static_cast<T>(args.columns), QuantileError<T>{args.alpha});
+}
+
+template <class T>
+struct PoissonError {
+  CHAINRULE_INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return fma(-t, p, exp(p)); }
+  CHAINRULE_INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const { return exp(p) - t; }
+};
+template <class T>
+CHAINRULE_INLINE void poisson_loss_kernel(const LossArgs<T>& args) {
+  separable_loss(args, static_cast<T>(args.columns), PoissonError<T>{});
+}
+
+template <class T>
+struct HingeError {
+  CHAINRULE_INLINE Vec<T> margin(Vec<T> p, Vec<T> t) const { return T{1} - (t > Vec<T>{} ? p : -p); }
+  CHAINRULE_INLINE Vec<T> value(Vec<T> p, Vec<T> t) const { return relu(margin(p, t)); }
+  CHAINRULE_INLINE Vec<T> slope(Vec<T> p, Vec<T> t) const {
+    return margin(p, t) > Vec<T>{} ? (t > Vec<T>{} ? splat(T{-1}) : splat(T{1})) : Vec<T>{};
+  }
+};
+template <class T>
+CHAINRULE_INLINE void hinge_loss_kernel(const LossArgs<T>& args) {
+  separable_loss(args, static_cast<T>(args.columns), HingeError<T>{});
+}
+
+template <class T>
+CHAINRULE_INLINE void multiclass_hinge_loss_kernel(const LossArgs<T>& args) {
+  for (std::size_t row = 0; row < args.rows; ++row) {
+    const auto label = static_cast<std::size_t>(args.label[row]);
+    T best = -static_cast<T>(kInfinity);
+    std::size_t count = 0;  // how many share it
+    for (std::size_t j = 0; j < args.columns; ++j) {
+      const T p = *args.prediction.at(row, j);
+      if (j == label || p < best) continue;
+      count = p > best ? 1 : count + (p == best ? 1 : 0);
+      best = p > best ? p : best;
+    }
+    const T margin = (best - *args.prediction.at(row, label)) + T{1};
+    if (args.loss != nullptr) args.loss[row] = margin < T{0} ? T{0} : margin;
+    if (args.gradient.data == nullptr) continue;
+    const bool active = margin > T{0};
+    const T share = active ? args.seed[row] / static_cast<T>(count) : T{0};
+    const T own = active ? -args.seed[row] : T{0};
+    for (std::size_t j = 0; j < args.columns; ++j) {
+      const T other = *args.prediction.at(row, j) == best ? share : T{0};
+      *args.gradient.at(row, j) = j == label ? own : other;
+    }
+    for (std::size_t j = args.columns; j < panel_count<T>(args.columns) * kPanelWidth<T>; ++j) *args.gradient.at(row, j) = 0;
+  }
 }
 
 template <class T>
@@ -203,49 +286,6 @@ CHAINRULE_INLINE void cross_entropy_loss_kernel(const LossArgs<T>& args) {
       cross_entropy(args, SmoothedLabels<T>{args.label, keep, spread}, panels);
     } else {
       cross_entropy(args, SmoothedValues<T>{args.target, keep, spread}, panels);
-    }
-  });
-}
-
-/// The first column that holds the row's largest number (NaN skipped); `columns` where every column is NaN.
-template <class T, class Count>
-CHAINRULE_INLINE std::size_t argmax(Panels<const T> x, std::size_t row, Count panels, std::size_t columns) {
-  const Vec<T> largest = row_max(x, row, panels, columns);
-  // Each lane keeps its first panel with the largest; a panel's number is exact in T for all that memory can hold.
-  LaneAccumulators<T> first(static_cast<T>(kInfinity));
-  for_each_vector<T>(panels, columns, [&](std::size_t panel, std::size_t part, Mask<T> mask) CHAINRULE_INLINE_LAMBDA {
-    const Vec<T> number = splat(static_cast<T>(static_cast<std::ptrdiff_t>(panel)));
-    const Vec<T> unmatched = splat(static_cast<T>(kInfinity));
-    const Vec<T> here = load(vector_at(x, row, panel, part)) == largest ? number : unmatched;
-    first[part] = min(first[part], mask ? here : unmatched);
-  });
-  std::size_t column = columns;
-#pragma GCC unroll 8
-  for (std::size_t part = 0; part < kVectorsPerPanel<T>; ++part) {
-    for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
-      const T panel = first[part][lane];
-      if (!(panel < static_cast<T>(kInfinity))) continue;
-      const std::size_t candidate = static_cast<std::size_t>(panel) * kPanelWidth<T> + part * kLanes<T> + lane;
-      column = candidate < column ? candidate : column;
-    }
-  }
-  return column;
-}
-
-template <class T>
-CHAINRULE_INLINE void accuracy_kernel(const AccuracyArgs<T>& args) {
-  with_panels<T>(args.columns, [&](auto panels) CHAINRULE_INLINE_LAMBDA {
-    for (std::size_t row = 0; row < args.rows; ++row) {
-      bool right = false;
-      if (args.label != nullptr) {
-        right = argmax(args.prediction, row, panels, args.columns) == static_cast<std::size_t>(args.label[row]);
-      } else if (args.columns > 1) {
-        const std::size_t column = argmax(args.prediction, row, panels, args.columns);
-        right = column < args.columns && column == argmax(args.target, row, panels, args.columns);
-      } else {
-        right = (*args.prediction.at(row, 0) > args.threshold) == (*args.target.at(row, 0) > T{0.5});
-      }
-      args.score[row] = right ? T{1} : T{0};
     }
   });
 }

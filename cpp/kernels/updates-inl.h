@@ -85,6 +85,15 @@ struct Adam {
   }
 };
 
+template <class T>
+CHAINRULE_INLINE void penalty_gradient_kernel(const PenaltyArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; i += kLanes<T>) {
+    const Vec<T> w = load(args.w + i);
+    const Vec<T> not_positive = w < Vec<T>{} ? splat(-args.l1) : Vec<T>{};
+    store(args.g + i, fma(splat(args.l2 + args.l2), w, load(args.g + i)) + (w > Vec<T>{} ? splat(args.l1) : not_positive));
+  }
+}
+
 template <class Rule, class T>
 CHAINRULE_INLINE void update_array(UpdateArgs<T> args) {
   const UpdateScalars<T> s = *args.scalars;

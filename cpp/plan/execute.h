@@ -7,19 +7,28 @@
 #include <vector>
 
 #include "base/team.h"
+#include "plan/penalty.h"
 #include "plan/program.h"
 #include "plan/schedule.h"
 
 namespace chainrule::plan {
 
-enum class Metric : std::uint8_t { accuracy, mse, mae };
+enum class Metric : std::uint8_t { accuracy, top_k, mse, mae };
 
 /// A metric of each row, computed beside the loss.
 template <class T>
 struct RowMetric {
   Metric metric = Metric::accuracy;
   T threshold = 0;
+  std::size_t k = 0;   // of top_k
   T* value = nullptr;  // one for each row of the batch
+};
+
+/// Where the row phase keeps predictions and targets that are values, row-major; null where nobody asks for them.
+template <class T>
+struct KeptRows {
+  T* prediction = nullptr;
+  T* target = nullptr;
 };
 
 /// What belongs to one head. Arrays start at the batch's row 0 and hold one element for each row.
@@ -29,6 +38,7 @@ struct HeadRows {
   const T* seed = nullptr;  // d (batch loss) / d (row's loss)
   T* loss = nullptr;
   std::span<const RowMetric<T>> metrics;
+  KeptRows<T> kept;
 };
 
 /// What the row phase of one batch works on.
@@ -91,6 +101,7 @@ struct Update {
   kernels::UpdateScalars<T> scalars = {};
   std::vector<PanelMatrix<T>> first;
   std::vector<PanelMatrix<T>> second;
+  std::vector<Penalty> penalties;  // one for each parameter; empty where none has one
 };
 
 /// The tiles of all gradients.

@@ -217,11 +217,19 @@ class Runner {
     const Panels<const T> prediction = read_only(block(of_prediction));
     const Panels<const T> target = read_only(block(of_target));
     const std::size_t columns = of_prediction.columns;
+    const auto keep = [&](Panels<const T> from, T* to) {
+      if (to != nullptr) unpack(from, count_, columns, to + rows_.begin * columns);
+    };
+    keep(prediction, head(step).kept.prediction);
+    keep(target, head(step).kept.target);
     for (const RowMetric<T>& metric : head(step).metrics) {
       T* value = metric.value + rows_.begin;
       switch (metric.metric) {
         case Metric::accuracy:
           program_.table->accuracy({prediction, target, label(step), value, count_, columns, metric.threshold});
+          break;
+        case Metric::top_k:
+          program_.table->top_k({prediction, target, label(step), value, count_, columns, metric.k});
           break;
         case Metric::mse:
           program_.table->mse_loss({prediction, target, nullptr, nullptr, value, {}, count_, columns, 0});

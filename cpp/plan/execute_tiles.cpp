@@ -121,17 +121,20 @@ class TileRunner {
     const Panels<T> gradient{scratch_.data, memory.rows * kPanelWidth<T>};
     if (task.kind == GradientTask::Kind::sum) {
       program_.table->column_sum({{dz.data, dz.stride}, gradient, rows_, memory.panels});
+      penalise(task.parameter, memory, gradient);
       update(memory, gradient);
     } else if (task.kind == GradientTask::Kind::embedding) {
       scatter(tile, memory, gradient);
+      penalise(task.parameter, memory, gradient);
       update(memory, gradient);
-    } else if (rows_ == 1) {
+    } else if (rows_ == 1 && !penalty_of(task.parameter).any()) {
       const auto& [w, first, second] = memory.array;
       const Panels<T> x = x_of(tile);
       update_.outer(
           {w, first.data, second.data, {x.data, x.stride}, {dz.data, dz.stride}, memory.rows, memory.panels, &update_.scalars});
     } else {
       multiply(tile, memory, dz, gradient, next);
+      penalise(task.parameter, memory, gradient);
       update(memory, gradient);
     }
     if (memory.mirror.data == nullptr) return;
@@ -196,6 +199,20 @@ class TileRunner {
           to += *dz.at(i, column * table.columns + j);
         }
       }
+    }
+  }
+
+  [[nodiscard]] Penalty penalty_of(std::size_t parameter) const noexcept {
+    return update_.penalties.empty() ? Penalty{} : update_.penalties[parameter];
+  }
+
+  /// Adds the penalty's gradient.
+  void penalise(std::size_t parameter, const TileMemory<T>& memory, Panels<T> gradient) {
+    const Penalty penalty = penalty_of(parameter);
+    if (!penalty.any()) return;
+    for (std::size_t panel = 0; panel < memory.panels; ++panel) {
+      program_.table->penalty_gradient({memory.array[0].from_panel(panel).data, gradient.from_panel(panel).data,
+                                        memory.rows * kPanelWidth<T>, static_cast<T>(penalty.l1), static_cast<T>(penalty.l2)});
     }
   }
 

@@ -55,21 +55,33 @@ std::string name_of_input(std::size_t input, std::size_t inputs) { return inputs
 
 template <class T>
 BatchRows<T>::Head::Head(std::size_t capacity, const HeadSettings& settings)
-    : label(settings.labels ? capacity : 0), seed(capacity), loss(capacity), weight(settings.weight) {
-  for (const plan::Metric metric : settings.metrics) {
+    : label(settings.labels() ? capacity : 0), seed(capacity), loss(capacity), weight(settings.weight) {
+  const MetricPlan& plan = settings.metrics;
+  for (const MetricSettings& metric : plan.by_row()) {
     metric_values.emplace_back(capacity);
-    metrics.push_back({metric, static_cast<T>(settings.threshold), metric_values.back().data()});
+    metrics.push_back({row_metric(metric.kind), static_cast<T>(plan.threshold), metric.k, metric_values.back().data()});
   }
+  if (!plan.keeps_rows()) return;
+  kept_predictions = Buffer<T>(checked_product(capacity, plan.outputs));
+  if (!plan.labels) kept_targets = Buffer<T>(checked_product(capacity, plan.outputs));
+}
+
+template <class T>
+plan::HeadRows<T> BatchRows<T>::Head::rows() noexcept {
+  const auto memory = [](auto& buffer) { return buffer.size() == 0 ? nullptr : buffer.data(); };
+  return {memory(label), seed.data(), loss.data(), metrics, {memory(kept_predictions), memory(kept_targets)}};
+}
+
+template <class T>
+Rows<T> BatchRows<T>::Head::kept(std::size_t rows) const noexcept {
+  return {kept_predictions.data(), kept_targets.data(), label.data(), rows};
 }
 
 template <class T>
 BatchRows<T>::BatchRows(std::size_t capacity, std::span<const HeadSettings> settings) : weight(capacity) {
   heads.reserve(settings.size());
   for (const HeadSettings& head : settings) heads.emplace_back(capacity, head);
-  for (std::size_t i = 0; i < heads.size(); ++i) {
-    const Head& head = heads[i];
-    rows.push_back({settings[i].labels ? head.label.data() : nullptr, head.seed.data(), heads[i].loss.data(), head.metrics});
-  }
+  for (Head& head : heads) rows.push_back(head.rows());
 }
 
 double total_weight(const Dataset& data, Selection selection, std::size_t rows) {

@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/team.h"
-#include "plan/execute.h"
+#include "train/metrics.h"
 
 namespace chainrule::train {
 
@@ -67,9 +67,8 @@ struct HeadSettings {
   graph::SharedOperation loss;
   double alpha = 0;   // the loss's parameter
   double weight = 1;  // in the sum of all heads' losses
-  bool labels = false;
-  std::vector<plan::Metric> metrics;
-  double threshold = 0;  // of accuracy, for predictions of one column
+  MetricPlan metrics;
+  [[nodiscard]] bool labels() const noexcept { return metrics.labels; }
 };
 
 /// What a batch has beside its panels: one element for each row.
@@ -82,7 +81,13 @@ struct BatchRows {
     Buffer<T> loss;
     std::vector<Buffer<T>> metric_values;
     std::vector<plan::RowMetric<T>> metrics;
+    Buffer<T> kept_predictions;  // of the metrics of all rows together; empty where there are none
+    Buffer<T> kept_targets;
     double weight;  // of the head
+
+    [[nodiscard]] plan::HeadRows<T> rows() noexcept;
+    /// Rows [0, rows) as they were kept.
+    [[nodiscard]] Rows<T> kept(std::size_t rows) const noexcept;
   };
   BatchRows(std::size_t capacity, std::span<const HeadSettings> settings);
 

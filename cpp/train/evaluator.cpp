@@ -14,21 +14,24 @@ std::size_t block_count(const Dataset& data) noexcept { return (data.rows() + kE
 }  // namespace
 
 template <class T>
-void Sums::add(const BatchRows<T>& batch, std::size_t count) {
+void Sums::add(std::span<const HeadSettings> settings, const BatchRows<T>& batch, std::size_t count, double penalty_now) {
   losses.resize(batch.heads.size());
-  head_weights.resize(batch.heads.size());
   std::size_t metric = 0;
   for (std::size_t h = 0; h < batch.heads.size(); ++h) {
     const auto& head = batch.heads[h];
-    head_weights[h] = head.weight;
     for (std::size_t i = 0; i < count; ++i) losses[h] += batch.weight[i] * static_cast<double>(head.loss[i]);
     metrics.resize(std::max(metrics.size(), metric + head.metrics.size()));
     for (const Buffer<T>& values : head.metric_values) {
       for (std::size_t i = 0; i < count; ++i) metrics[metric] += static_cast<double>(values[i]);
       ++metric;
     }
+    if (!settings[h].metrics.keeps_rows()) continue;
+    collected.resize(batch.heads.size());
+    collected[h].add(settings[h].metrics, head.kept(count));
   }
+  const double before = weight;
   for (std::size_t i = 0; i < count; ++i) weight += batch.weight[i];
+  if (penalty_now != 0) penalty += (weight - before) * penalty_now;
   rows += count;
 }
 
@@ -39,26 +42,37 @@ void Sums::add(const Sums& other) {
   };
   add_each(losses, other.losses);
   add_each(metrics, other.metrics);
-  head_weights = other.head_weights;
+  collected.resize(std::max(collected.size(), other.collected.size()));
+  for (std::size_t h = 0; h < other.collected.size(); ++h) collected[h].add(other.collected[h]);
+  penalty += other.penalty;
   weight += other.weight;
   rows += other.rows;
 }
 
 void Sums::clear() {
-  weight = 0;
+  weight = penalty = 0;
   rows = 0;
   std::fill(losses.begin(), losses.end(), 0.0);
   std::fill(metrics.begin(), metrics.end(), 0.0);
+  for (Collected& of_head : collected) of_head.clear();
 }
 
-Averages Sums::averages() const {
+Averages Sums::averages(std::span<const HeadSettings> settings) const {
   Averages means;
-  for (std::size_t h = 0; h < losses.size(); ++h) {
-    const double mean = weight > 0 ? losses[h] / weight : 0.0;
-    means.loss += head_weights[h] * mean;
-    if (losses.size() > 1) means.of_heads.push_back(mean);
+  std::size_t first = 0;
+  for (std::size_t h = 0; h < settings.size(); ++h) {
+    const double mean = weight > 0 && h < losses.size() ? losses[h] / weight : 0.0;
+    means.loss += settings[h].weight * mean;
+    if (settings.size() > 1) means.of_heads.push_back(mean);
+    const MetricPlan& plan = settings[h].metrics;
+    if (plan.metrics.empty()) continue;
+    const std::span<const double> of_rows = std::span(metrics).subspan(std::min(first, metrics.size()));
+    static const Collected kNone;
+    const std::vector<double> values = metric_values(plan, of_rows, rows, h < collected.size() ? collected[h] : kNone);
+    means.metrics.insert(means.metrics.end(), values.begin(), values.end());
+    first += plan.by_row().size();
   }
-  for (const double sum : metrics) means.metrics.push_back(rows > 0 ? sum / static_cast<double>(rows) : 0.0);
+  if (weight > 0) means.loss += penalty / weight;
   return means;
 }
 
@@ -76,7 +90,7 @@ LossGraph::LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs
     const auto* const function = dynamic_cast<const graph::RowFunction*>(head.loss.get());
     const Shape target = function == nullptr ? graph.node(outputs[i]).shape : function->input_shape(1);
     plan::Head& added = request.heads.emplace_back();
-    added.target = head.labels ? graph.input("target" + number, {graph::kRows}, DType::int64)
+    added.target = head.labels() ? graph.input("target" + number, {graph::kRows}, DType::int64)
                                : graph.input("target" + number, target, graph.dtype());
     added.seed = graph.input("seed" + number, {graph::kRows}, graph.dtype());
     graph::Attributes attributes;
@@ -129,7 +143,7 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
     valid_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows).labelled ? 1 : 0;
     plan::run_rows(program_, network_.parameters(), context, rows);
     blocks_[block].clear();
-    blocks_[block].add(worker.rows, rows.end);
+    blocks_[block].add(heads_, worker.rows, rows.end);
   }
 }
 
@@ -143,7 +157,7 @@ Averages Evaluator<T>::result() const {
     }
     total.add(blocks_[block]);
   }
-  return total.averages();
+  return total.averages(heads_);
 }
 
 template <class T>
@@ -153,8 +167,8 @@ plan::TeamCost Evaluator<T>::cost(const Dataset& data) const noexcept {
   return {work, plan::Occasion::call};
 }
 
-template void Sums::add(const BatchRows<float>&, std::size_t);
-template void Sums::add(const BatchRows<double>&, std::size_t);
+template void Sums::add(std::span<const HeadSettings>, const BatchRows<float>&, std::size_t, double);
+template void Sums::add(std::span<const HeadSettings>, const BatchRows<double>&, std::size_t, double);
 template class Evaluator<float>;
 template class Evaluator<double>;
 

@@ -11,7 +11,7 @@
 
 namespace chainrule::train {
 
-/// A mean loss (over rows by weight) and mean metrics (over rows).
+/// A mean loss (over rows by weight) and metrics.
 struct Averages {
   double loss = 0;                // of all heads, each times its weight
   std::vector<double> of_heads;   // each head's loss by itself, where there are several
@@ -20,18 +20,19 @@ struct Averages {
 
 /// Sums in double, added in row order.
 struct Sums {
-  std::vector<double> losses;        // weight * loss, by head
-  std::vector<double> head_weights;  // in the sum
+  std::vector<double> losses;  // weight * loss, by head
   double weight = 0;
   std::size_t rows = 0;
-  std::vector<double> metrics;
+  std::vector<double> metrics;         // by row, head after head
+  std::vector<Collected> collected;  // by head, for those of all rows together
+  double penalty = 0;                // weight * penalty on the parameters
 
-  /// Adds rows [0, rows) of a batch.
+  /// Adds rows [0, rows) of a batch; `penalty_now` on the parameters is part of the batch's mean loss.
   template <class T>
-  void add(const BatchRows<T>& batch, std::size_t rows);
+  void add(std::span<const HeadSettings> settings, const BatchRows<T>& batch, std::size_t rows, double penalty_now = 0);
   void add(const Sums& other);
   void clear();
-  [[nodiscard]] Averages averages() const;
+  [[nodiscard]] Averages averages(std::span<const HeadSettings> settings) const;
 };
 
 /// The forward phase with the loss. Rows are taken kEvaluationRows at a time, each block's sums by itself, and the blocks' sums are

@@ -77,6 +77,11 @@ double normal_quantile(double p) {
   return q < 0 ? -tail : tail;
 }
 
+/// The middles of 2^52 equal intervals: never 0 or 1, where the quantile is infinite.
+double centred_at(std::size_t i, std::uint64_t seed, std::uint32_t key) {
+  return std::floor(uniform_at(i, seed, key) * 0x1p52) * 0x1p-52 + 0x1p-53;
+}
+
 template <class Draw>
 Tensor fill(const Shape& shape, const Draw& draw) {
   Tensor out(DType::float64, shape);
@@ -92,9 +97,15 @@ Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t
 }
 
 Tensor random_normal(const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
-  // The middles of 2^52 equal intervals: never 0 or 1, where the quantile is infinite.
-  const auto centred = [&](std::size_t i) { return std::floor(uniform_at(i, seed, key) * 0x1p52) * 0x1p-52 + 0x1p-53; };
-  return fill(shape, [&](std::size_t i) { return std::fma(normal_quantile(centred(i)), std, mean); });
+  return fill(shape, [&](std::size_t i) { return std::fma(normal_quantile(centred_at(i, seed, key)), std, mean); });
+}
+
+Tensor random_truncated_normal(const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
+  constexpr double kBelow = 0.022750131948179207;  // the normal distribution at -2
+  return fill(shape, [&](std::size_t i) {
+    const double p = std::fma(centred_at(i, seed, key), 1 - 2 * kBelow, kBelow);
+    return std::fma(normal_quantile(p), std, mean);
+  });
 }
 
 }  // namespace chainrule::train

@@ -13,4 +13,8 @@ namespace chainrule::train {
 /// Statistics 37, 1988; relative error about 1e-16), with chainrule's own logarithm.
 [[nodiscard]] Tensor random_normal(const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key);
 
+/// The same at uniform numbers between the values of the distribution two standard deviations from the mean: normal, under the
+/// condition that it lies between them.
+[[nodiscard]] Tensor random_truncated_normal(const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key);
+
 }  // namespace chainrule::train

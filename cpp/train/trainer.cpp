@@ -26,13 +26,14 @@ class TrainerOf final : public Trainer {
             const std::vector<graph::NodeId>& outputs, const TrainerSettings& settings)
       : owner_(std::move(network)),
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
-        settings_(settings),
-        with_loss_(graph, inputs, outputs, settings.heads),
+        settings_(with_outputs(settings, network_.outputs())),
+        with_loss_(graph, inputs, outputs, settings_.heads),
         optimizer_(settings.optimizer, network_.parameters()),
-        batch_(0, settings.heads),
-        evaluator_(network_, settings.heads) {
-    for (std::size_t i = 0; i < settings.heads.size(); ++i) check(settings.heads[i], with_loss_.request.heads[i], outputs[i]);
+        batch_(0, settings_.heads),
+        evaluator_(network_, settings_.heads) {
+    for (std::size_t i = 0; i < settings_.heads.size(); ++i) check(settings_.heads[i], with_loss_.request.heads[i], outputs[i]);
     with_loss_.differentiate();
+    set_penalties();
     const std::unique_lock lock(network_.mutex());
     plan_for(1);
   }
@@ -47,7 +48,7 @@ class TrainerOf final : public Trainer {
   }
   [[nodiscard]] const std::vector<Averages>& history() const noexcept override { return history_; }
   [[nodiscard]] const std::vector<Averages>& validation_history() const noexcept override { return validation_history_; }
-  [[nodiscard]] Averages running() const override { return sums_.averages(); }
+  [[nodiscard]] Averages running() const override { return sums_.averages(settings_.heads); }
 
   [[nodiscard]] std::string explain() override {
     const std::shared_lock lock(network_.mutex());
@@ -119,11 +120,11 @@ class TrainerOf final : public Trainer {
     Sums sums;
     run_team(run.threads, [&](int thread) {
       run_batch(run, thread, batch, {}, batch.rows());
-      if (thread == 0 && !run.failed()) sums.add(batch_, batch.rows());
+      if (thread == 0 && !run.failed()) sums.add(settings_.heads, batch_, batch.rows(), penalty_);
     });
     raise(run, "train_on_batch", batch, {}, batch.rows());
     commit_step();
-    return sums.averages();
+    return sums.averages(settings_.heads);
   }
 
   Averages evaluate(const Dataset& data) override {
@@ -133,10 +134,32 @@ class TrainerOf final : public Trainer {
     const int threads = plan::choose_threads(evaluator_.cost(data));
     evaluator_.prepare(data, threads);
     run_team(threads, [&](int thread) { evaluator_.run(data, thread, threads); });
-    return evaluator_.result();
+    return evaluated();
   }
 
  private:
+  /// The metrics are told the width of what they count.
+  static TrainerSettings with_outputs(TrainerSettings settings, const std::vector<std::size_t>& outputs) {
+    for (std::size_t i = 0; i < std::min(settings.heads.size(), outputs.size()); ++i) {
+      settings.heads[i].metrics.outputs = outputs[i];
+    }
+    return settings;
+  }
+
+  void set_penalties() {
+    std::vector<plan::Penalty>& penalties = optimizer_.update().penalties;
+    if (!settings_.penalties.empty()) penalties.resize(network_.parameters().size());
+    for (const auto& [name, penalty] : settings_.penalties) penalties[network_.parameters().find(name)] = penalty;
+  }
+
+  [[nodiscard]] double penalty() noexcept { return plan::penalty_value(network_.parameters(), optimizer_.update().penalties); }
+
+  [[nodiscard]] Averages evaluated() {
+    Averages averages = evaluator_.result();
+    averages.loss += penalty();
+    return averages;
+  }
+
   [[nodiscard]] plan::TeamCost cost(std::size_t rows, plan::Occasion occasion) {
     return {plan::work_of(program_, rows, network_.parameters(), optimizer_.update()), occasion};
   }
@@ -152,15 +175,11 @@ class TrainerOf final : public Trainer {
   void check(const HeadSettings& head, const plan::Head& nodes, graph::NodeId output) const {
     const Shape& of_target = with_loss_.graph.node(nodes.target).shape;
     const Shape& of_output = with_loss_.graph.node(output).shape;
-    if (!head.metrics.empty() && !head.labels && of_target != of_output) {
+    if (!head.metrics.metrics.empty() && !head.labels() && of_target != of_output) {
       throw std::invalid_argument(text("metrics: expected none for targets of another width than the predictions', got ",
                                        graph::shape_text(of_target), " and ", graph::shape_text(of_output)));
     }
-    for (const plan::Metric metric : head.metrics) {
-      if (head.labels && metric != plan::Metric::accuracy) {
-        throw std::invalid_argument("metrics: expected accuracy for targets that are labels, got mse or mae");
-      }
-    }
+    head.metrics.check();
   }
 
   void check(const Dataset& data) const {
@@ -173,7 +192,7 @@ class TrainerOf final : public Trainer {
     if (data.y.size() != settings_.heads.size()) refuse("targets", settings_.heads.size(), data.y.size());
     for (std::size_t i = 0; i < data.y.size(); ++i) {
       const ArrayView& y = data.y[i].array;
-      const bool labels = settings_.heads[i].labels;
+      const bool labels = settings_.heads[i].labels();
       if (y.rows != data.rows()) refuse("rows of targets", data.rows(), y.rows);
       const std::size_t columns = labels ? 1 : program_.targets[i].columns;
       if (data.y[i].labels != labels || y.columns != columns) refuse("columns of targets", columns, y.columns);
@@ -194,7 +213,10 @@ class TrainerOf final : public Trainer {
   void run_batch(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows) {
     const Range mine = share(rows, thread, run.threads);
     const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
-    if (thread == 0) optimizer_.prepare();                       // read in the second phase only
+    if (thread == 0) {
+      optimizer_.prepare();  // read in the second phase only
+      penalty_ = penalty();
+    }
     const double total = total_weight(data, selection, rows);
     const Gathered gathered = gather(program_, data, selection, mine, total, workspace_.data(), batch_);
     if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
@@ -277,7 +299,7 @@ class TrainerOf final : public Trainer {
   }
 
   void finish_step(Run& run, std::size_t rows) {
-    sums_.add(batch_, rows);
+    sums_.add(settings_.heads, batch_, rows, penalty_);
     commit_step();
     ++step_;
     ++run.steps;
@@ -294,10 +316,10 @@ class TrainerOf final : public Trainer {
 
   void finish_epoch(Run& run) {
     if (validation_) {
-      validation_history_.push_back(evaluator_.result());
+      validation_history_.push_back(evaluated());
       run.validating += seconds_between(run.validation_began, Clock::now());
     }
-    history_.push_back(sums_.averages());
+    history_.push_back(sums_.averages(settings_.heads));
     sums_.clear();
     step_ = 0;
     ++epoch_;
@@ -377,6 +399,7 @@ class TrainerOf final : public Trainer {
   std::vector<Range> shares_;  // of tiles, by thread
   Buffer<T> workspace_;
   BatchRows<T> batch_;
+  double penalty_ = 0;  // of the step under way
   Evaluator<T> evaluator_;
 
   Dataset data_;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct TrainerSettings {
   std::vector<HeadSettings> heads;  // by output
   OptimizerSettings optimizer;
   std::uint64_t seed = 0;
+  std::map<std::string, plan::Penalty> penalties = {};  // by the parameters' names
 };
 
 enum class RunStatus { epoch, step, time, interrupted };

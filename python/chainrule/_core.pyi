@@ -170,8 +170,9 @@ class Network:
 class Head:
     """A loss of one output, and what is counted beside it.
 
-    labels: targets are class indices; otherwise values of shape (rows, outputs). weight: in the sum of all heads' losses. metrics: of
-    "accuracy", "mse", "mae"; threshold: accuracy of one column of predictions. name: in front of the names of loss and metrics.
+    labels: targets are class indices; otherwise values of shape (rows, outputs). weight: in the sum of all heads' losses. metrics:
+    key, name (of "accuracy", "top_k", "mse", "mae", "rmse", "r2", "auc", "precision", "recall", "f1") and k; threshold: the side of it
+    that a single prediction lies on is its class. name: in front of the names of loss and metrics.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class Head:
         alpha: float,
         weight: float,
         labels: bool,
-        metrics: Sequence[str],
+        metrics: Sequence[tuple[str, str, int]],
         threshold: float,
         name: str,
     ) -> None: ...
@@ -193,7 +194,7 @@ class Trainer:
     graph: the training graph (with dropout), whose parameters have the network's names and shapes. heads: one for each output.
     scales: what each input is multiplied by.
     optimizer: "sgd" (settings lr, momentum, nesterov 0/1, weight_decay), "adam" (lr, beta1, beta2, epsilon, weight_decay),
-    "adamw" (the same, decoupled decay).
+    "adamw" (the same, decoupled decay). penalties: (l1, l2) by parameter, l1 sum |w| + l2 sum w^2 added to the loss.
     """
 
     def __init__(
@@ -208,6 +209,7 @@ class Trainer:
         settings: Mapping[str, float],
         scales: Sequence[float],
         seed: int,
+        penalties: Mapping[str, tuple[float, float]] = ...,
     ) -> None: ...
     lr: float
     @property
@@ -278,6 +280,12 @@ def random_uniform(shape: Sequence[int], low: float, high: float, *, seed: int, 
     """Uniform in [low, high) from the counter-based generator; key: the parameter's number. The same bits on every machine."""
 
 def random_normal(shape: Sequence[int], mean: float, std: float, *, seed: int, key: int) -> NDArray[np.float64]: ...
+def random_truncated_normal(shape: Sequence[int], mean: float, std: float, *, seed: int, key: int) -> NDArray[np.float64]:
+    """Within two standard deviations of the mean."""
+
+def random_orthogonal(rows: int, columns: int, gain: float, *, seed: int, key: int) -> NDArray[np.float64]:
+    """gain times orthonormal columns, or rows where there are fewer."""
+
 def require_finite(array: NDArray[Any], operation: str, name: str, first_row: int = 0) -> None:
     """ValueError naming the first NaN or infinity, in C order, in rows first_row and after; of an array of one or two dimensions."""
 

@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from chainrule import validation
 from chainrule.errors import TrainingDiverged
+from chainrule.metrics import more_is_better
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
@@ -124,7 +125,7 @@ class _Best:
             raise ValueError(f"{operation}: expected mode 'auto', 'min' or 'max', got {mode!r}")
         self._operation = operation
         self._monitor = monitor
-        self._sign = 1.0 if mode == "max" or (mode == "auto" and monitor.endswith("accuracy")) else -1.0
+        self._sign = 1.0 if mode == "max" or (mode == "auto" and more_is_better(monitor)) else -1.0
         self._min_delta = abs(validation.real(min_delta, operation, "min_delta"))
         self.value = math.nan
 
@@ -160,7 +161,7 @@ class EarlyStopping(Callback):
     verbose : int, default 0
         1 prints when it stops.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether less or more is better; "auto" wants more accuracy and less of everything else.
+        Whether less or more is better; "auto" asks `chainrule.metrics.more_is_better`: less of losses and errors.
     baseline : float, optional
         The value to improve on first.
     restore_best_weights : bool, default False

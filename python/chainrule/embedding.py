@@ -31,7 +31,7 @@ class Embedding(Layer):
         Columns of the table.
     columns : sequence of int, optional
         Which columns of the input hold the numbers; the others pass, in their order, in front of what is looked up. Left out: all.
-    table_init : str or Initializer or array or callable, default "glorot_uniform"
+    table_init : str or Initializer or array or callable, default "random_uniform"
         Initial values of the table. See `chainrule.initializers`.
     name : str, optional
         See `Layer`.
@@ -66,7 +66,7 @@ class Embedding(Layer):
         dim: int,
         columns: Iterable[int] | None = None,
         *,
-        table_init: object = "glorot_uniform",
+        table_init: object = "random_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(name)

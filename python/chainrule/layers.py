@@ -73,6 +73,10 @@ class Layer:
         """Return the parameters that the layer needs for `features` columns."""
         return ()
 
+    def penalties(self) -> dict[str, tuple[float, float]]:
+        """Return (l1, l2) of the parameters that have a penalty: l1 sum |w| + l2 sum w^2 is added to the loss."""
+        return {}
+
     def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add the layer's operations on its operands to the graph and return the last one."""
         raise NotImplementedError
@@ -135,13 +139,17 @@ class Dense(Layer):
         Whether there is a b.
     kernel_init, bias_init : str or Initializer or array or callable, default "glorot_uniform" and "zeros"
         Initial values. See `chainrule.initializers`.
+    l1, l2 : float, default 0
+        Penalties on the kernel, at least 0: l1 sum |W| + l2 sum W^2 is added to each batch's mean loss, as Keras' ``kernel_regularizer``
+        does, and to the losses that `fit`, `train_on_batch` and `evaluate` report, but not to the gradients of single rows. The
+        derivative of |w| at 0 is 0.
     name : str, optional
         See `Layer`.
 
     Raises
     ------
     ValueError
-        For fewer than one unit or an unknown name.
+        For fewer than one unit, a negative penalty or an unknown name.
 
     Notes
     -----
@@ -164,6 +172,8 @@ class Dense(Layer):
         kernel_init: object = "glorot_uniform",
         bias_init: object = "zeros",
         *,
+        l1: float = 0.0,
+        l2: float = 0.0,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -172,6 +182,8 @@ class Dense(Layer):
         self.use_bias = validation.flag(use_bias, "Dense", "use_bias")
         self.kernel_init = initializer(kernel_init)
         self.bias_init = initializer(bias_init)
+        self.l1 = validation.real(l1, "Dense", "l1", least=0)
+        self.l2 = validation.real(l2, "Dense", "l2", least=0)
 
     def outputs(self, features: int) -> int:
         """Return `units`, or what a function given in Python makes of them."""
@@ -181,6 +193,10 @@ class Dense(Layer):
         """Return kernel and bias."""
         kernel = ParameterSpec("kernel", (features, self.units), self.kernel_init)
         return (kernel, ParameterSpec("bias", (self.units,), self.bias_init)) if self.use_bias else (kernel,)
+
+    def penalties(self) -> dict[str, tuple[float, float]]:
+        """Return the kernel's (l1, l2), where one of them is not 0."""
+        return {"kernel": (self.l1, self.l2)} if self.l1 or self.l2 else {}
 
     def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add product, bias and activation."""
@@ -196,7 +212,9 @@ class Dense(Layer):
         arguments = [str(self.units)]
         if not isinstance(self.activation, activations.Linear):
             arguments.append(_short(self.activation))
-        return arguments if self.use_bias else [*arguments, "use_bias=False"]
+        if not self.use_bias:
+            arguments.append("use_bias=False")
+        return arguments + [f"{name}={value:g}" for name, value in (("l1", self.l1), ("l2", self.l2)) if value]
 
 
 class Activation(Layer):

@@ -71,6 +71,8 @@ def require_least_squares(losses: Sequence[Loss], layers: Sequence[Layer], built
     for layer in layers:
         if isinstance(layer, Dropout | BatchNorm):
             raise ValueError(f"LevenbergMarquardt: expected layers that train as they predict, got {layer!r}")
+        if layer.penalties():
+            raise ValueError(f"LevenbergMarquardt: expected layers without l1 or l2, got {layer!r}")
     count = built.parameter_count
     if count > MOST_PARAMETERS:
         raise ValueError(

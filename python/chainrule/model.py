@@ -10,6 +10,7 @@ from chainrule.data import Labelled, fit_data, require_finite
 from chainrule.errors import ChainruleError
 from chainrule.history import History
 from chainrule.hooks import CallbackList
+from chainrule.judge import Judge, called, in_order
 from chainrule.losses import Loss
 from chainrule.optimizers import Optimizer
 from chainrule.progress import checked_verbose, make_progress
@@ -45,7 +46,7 @@ class Trainable(Stack):
         batch_size: int | None = None,
         loss: object = None,
         optimizer: object = "adam",
-        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] = (),
+        metrics: object = (),
         validation_data: object = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
@@ -77,8 +78,8 @@ class Trainable(Stack):
         optimizer : str or class or Optimizer, default "adam"
             See `chainrule.optimizers`. The same object as in the last training, with the same loss and metrics, goes on with its
             state, epoch numbers included: two fits of two epochs equal one of four, bit for bit. Anything else starts anew.
-        metrics : sequence of str, or dict of such
-            Of "accuracy", "mse", "mae"; of several outputs for all, or by the outputs' names.
+        metrics : sequence of str or class or Metric or function, or dict of such
+            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names.
         validation_data : tuple, optional
             (x, y) or (x, y, sample_weight), evaluated after each epoch.
         validation_split : float, default 0
@@ -160,7 +161,8 @@ class Trainable(Stack):
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
             try:
                 hooks.start(self, {"epochs": epochs, "steps": trainer.steps_per_epoch, "verbose": verbose})
-                FitLoop(self, session, epochs, hooks, progress, history).run()
+                judge = Judge(goal, self._predict_rows, None if y is None else training, data.validation)
+                FitLoop(self, session, epochs, hooks, progress, history, judge).run()
             finally:
                 progress.close()
                 trainer.unbind()
@@ -175,7 +177,7 @@ class Trainable(Stack):
         *,
         loss: object = None,
         optimizer: object = None,
-        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] | None = None,
+        metrics: object = None,
         sample_weight: object = None,
         loss_weights: object = None,
     ) -> dict[str, float]:
@@ -217,7 +219,8 @@ class Trainable(Stack):
             self.build(*(array.shape[1] for array in rows.x))
             session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
             session.trainer.lr = choice.optimizer.lr
-            return session.trainer.train_on_batch(rows.x, rows.values, rows.weight)
+            judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
+            return in_order(goal, session.trainer.train_on_batch(rows.x, rows.values, rows.weight) | judged)
         finally:
             self._lock.release()
 
@@ -227,7 +230,7 @@ class Trainable(Stack):
         y: object,
         *,
         loss: object = None,
-        metrics: Iterable[str] | str | Mapping[str, Iterable[str] | str] | None = None,
+        metrics: object = None,
         sample_weight: object = None,
         loss_weights: object = None,
     ) -> dict[str, float]:
@@ -266,7 +269,8 @@ class Trainable(Stack):
         require_finite(rows.x, "evaluate", "x")
         goal = self._sessions.goal("evaluate", chosen, loss_weights, metrics, rows.y)
         trainer = self._sessions.for_evaluation(built, goal).trainer
-        return trainer.evaluate(rows.x, rows.values, rows.weight)
+        judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
+        return in_order(goal, trainer.evaluate(rows.x, rows.values, rows.weight) | judged)
 
     def explain_plan(self) -> str:
         """Return, in words, how predictions, and after a training its steps, are computed, and why so.

@@ -9,17 +9,13 @@ from chainrule.activations import Sigmoid, Softmax
 from chainrule.building import Built, make_graph
 from chainrule.data import by_name
 from chainrule.losses import Loss
-from chainrule.metrics import metric_names
+from chainrule.metrics import Metric, metrics, natives
 from chainrule.optimizers import SGD, LevenbergMarquardt, Optimizer, optimizer
 from chainrule.structure import Structure
 from chainrule.targets import Targets
 
 if TYPE_CHECKING:
     from chainrule.least_squares import LeastSquaresTrainer
-
-# The side of it that a single output lies on is its class: for logits sigmoid(0) = 1/2.
-_LOGIT_THRESHOLD = 0.0
-_VALUE_THRESHOLD = 0.5
 
 
 class Head(NamedTuple):
@@ -28,7 +24,7 @@ class Head(NamedTuple):
     name: str
     loss: Loss
     weight: float
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     labels: bool
     target_columns: int
 
@@ -72,33 +68,34 @@ class Sessions:
             return [losses.loss(one) for one in by_name(given, self._names, operation, "loss", "output")]
         return [losses.loss(given) for _ in self._names]
 
-    def goal(self, operation: str, chosen: Sequence[Loss], weights: object, metrics: object, y: Sequence[Targets]) -> Goal:
-        """Return the goal; weights and metrics None are the last ones. Only accuracy is defined for class labels."""
+    def goal(self, operation: str, chosen: Sequence[Loss], weights: object, counted: object, y: Sequence[Targets]) -> Goal:
+        """Return the goal; weights and metrics None are the last ones. Those of differences are not defined for class labels."""
         last = None if self.last is None else self.last.goal
         if weights is None:
             factors = [1.0 if last is None else head.weight for head in last or self._names]  # type: ignore[union-attr]
         else:
             given = by_name(weights, self._names, operation, "loss_weights", "output")
             factors = [validation.real(weight, operation, "a loss weight", least=0) for weight in given]
-        counted = self._metrics(metrics, operation) if metrics is not None or last is None else [head.metrics for head in last]
+        of_heads = self._metrics(counted, operation) if counted is not None or last is None else [head.metrics for head in last]
         heads = []
-        for name, loss, weight, names, target in zip(self._names, chosen, factors, counted, y, strict=True):
-            for metric in names:
-                if target.labels and metric != "accuracy":
-                    raise ValueError(f"{operation}: expected the metric 'accuracy' for integer labels, got {metric!r}")
-            heads.append(Head(name, loss, weight, names, target.labels, 1 if target.labels else target.values.shape[1]))
+        for name, loss, weight, own, target in zip(self._names, chosen, factors, of_heads, y, strict=True):
+            for metric in own:
+                if target.labels and not metric.takes_labels:
+                    raise ValueError(
+                        f"{operation}: expected metrics of classes, such as 'accuracy', for integer labels, got {metric.name!r}"
+                    )
+            heads.append(Head(name, loss, weight, own, target.labels, 1 if target.labels else target.values.shape[1]))
         return tuple(heads)
 
-    def _metrics(self, given: object, operation: str) -> list[tuple[str, ...]]:
-        """Return the metrics of each output; names that are not given by output are those of all."""
+    def _metrics(self, given: object, operation: str) -> list[tuple[Metric, ...]]:
+        """Return the metrics of each output; what is not given by output is counted at all."""
         if isinstance(given, Mapping):
             for name in given:
                 if name not in self._names:
                     known = ", ".join(map(repr, self._names))
                     raise ValueError(f"{operation}: expected metrics by the outputs {known}, got {name!r}")
-            return [metric_names(given.get(name, ())) for name in self._names]
-        names = metric_names(() if given is None else given)  # type: ignore[arg-type]  # TypeError is the answer otherwise
-        return [names for _ in self._names]
+            return [metrics(given.get(name, ())) for name in self._names]
+        return [metrics(() if given is None else given) for _ in self._names]
 
     def new_optimizer(self, given: object) -> Choice:
         """Return what is given to a fit: the same object as last time goes on, a name begins anew."""
@@ -152,6 +149,7 @@ class Sessions:
             settings=optimizer.settings(),
             scales=self._structure.scales,
             seed=self._seed,
+            penalties=self._structure.penalties(),
         )
 
     def _head(self, head: Head, outputs: int) -> _core.Head:
@@ -160,8 +158,8 @@ class Sessions:
             alpha=head.loss.alpha,
             weight=head.weight,
             labels=head.labels,
-            metrics=list(head.metrics),
-            threshold=_LOGIT_THRESHOLD if head.loss.from_logits else _VALUE_THRESHOLD,
+            metrics=natives(head.metrics),
+            threshold=head.loss.threshold,
             name=head.name if len(self._names) > 1 else "",
         )
 

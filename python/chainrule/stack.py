@@ -78,6 +78,10 @@ class Stack:
             )
         return self
 
+    def _predict_rows(self, x: list[Array]) -> list[Array]:
+        """Return the values of each output for rows that are checked."""
+        return self._ready("predict").network.predict_all(x, self._scales)
+
     def _predict(self, x: object) -> list[Array]:
         """Return the values of each output."""
         network = self._ready("predict").network

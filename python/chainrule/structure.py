@@ -56,6 +56,10 @@ class Structure(NamedTuple):
             for spec in call.layer.parameters(widths[call.operands[0]])
         }
 
+    def penalties(self) -> dict[str, tuple[float, float]]:
+        """Return (l1, l2) of the parameters that have a penalty, by their full names."""
+        return {f"{call.place.prefix}.{name}": value for call in self.calls for name, value in call.layer.penalties().items()}
+
 
 def chain(layers: Sequence[Layer], scale: float) -> Structure:
     """Return the structure of layers one after the other."""

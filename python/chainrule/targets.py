@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import _core, validation
-from chainrule.losses import BinaryCrossEntropy, Loss
+from chainrule.losses import Loss
 from chainrule.validation import Array
 
 
@@ -22,7 +22,7 @@ def targets(y: object, operation: str, name: str, loss: Loss, outputs: int, rows
     array = validation.numeric(y, operation, name)
     if array.ndim == 0 or array.shape[0] != rows:
         raise ValueError(f"{operation}: expected {name} with {rows} rows, as many as x has, got shape {array.shape}")
-    if loss.takes_labels and (array.ndim == 1 or (array.shape[1:] == (1,) and outputs > 1)):
+    if loss.labels_for(outputs) and (array.ndim == 1 or (array.shape[1:] == (1,) and outputs > 1)):
         return Targets(_labels(array.reshape(rows), operation, name, loss, outputs), labels=True)
     if array.ndim == 1 and (outputs == 1 or loss.any_targets):
         array = array[:, None]
@@ -34,9 +34,16 @@ def targets(y: object, operation: str, name: str, loss: Loss, outputs: int, rows
             f"{operation}: expected {name} of shape ({rows}, {outputs}) for {loss.name}, got shape {array.shape}{hint}"
         )
     _core.require_finite(array, operation, name)
-    if isinstance(loss, BinaryCrossEntropy) and rows > 0 and (array.min() < 0 or array.max() > 1):
-        raise ValueError(f"{operation}: expected {name} from 0 to 1 for {loss.name}, got {array.min():g} to {array.max():g}")
+    if loss.target_range is not None and rows > 0:
+        _require_range(array, operation, name, loss.name, *loss.target_range)
     return Targets(array, labels=False)
+
+
+def _require_range(array: Array, operation: str, name: str, loss: str, least: float, greatest: float) -> None:
+    low, high = array.min(), array.max()
+    if low < least or high > greatest:
+        wanted = f"of at least {least:g}" if np.isinf(greatest) else f"from {least:g} to {greatest:g}"
+        raise ValueError(f"{operation}: expected {name} {wanted} for {loss}, got {low:g} to {high:g}")
 
 
 def _labels(array: Array, operation: str, name: str, loss: Loss, outputs: int) -> Array:
@@ -78,7 +85,8 @@ def with_class_weight(class_weight: object, y: Targets, sample_weight: Array | N
     classes = _classes(y)
     factors = np.ones(len(classes))
     for label, weight in class_weight.items():
-        index = validation.integer(label, "fit", "a class of class_weight", 0)
+        least = -1 if (classes == -1).any() else 0  # of the hinge loss
+        index = validation.integer(label, "fit", "a class of class_weight", least)
         factors[classes == index] = validation.real(weight, "fit", f"class_weight[{index}]", least=0)
     return factors if sample_weight is None else factors * sample_weight
 

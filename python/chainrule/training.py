@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chainrule.errors import TrainingDiverged
 from chainrule.history import History
 from chainrule.hooks import CallbackList
+from chainrule.judge import Judge
 from chainrule.progress import Progress
 from chainrule.sessions import Session
 
@@ -16,7 +17,14 @@ class FitLoop:
     """One call of fit, after everything is checked and bound."""
 
     def __init__(
-        self, model: "Trainable", session: Session, epochs: int, callbacks: CallbackList, progress: Progress, history: History
+        self,
+        model: "Trainable",
+        session: Session,
+        epochs: int,
+        callbacks: CallbackList,
+        progress: Progress,
+        history: History,
+        judge: Judge,
     ) -> None:
         self._model = model
         self._trainer = session.trainer
@@ -25,6 +33,7 @@ class FitLoop:
         self._callbacks = callbacks
         self._progress = progress
         self._history = history
+        self._judge = judge
         self._first = session.trainer.epoch
         self._done = 0
 
@@ -32,7 +41,7 @@ class FitLoop:
         """Train until the last epoch, or until somebody sets `model.stop_training`."""
         self._callbacks.call("on_train_begin", {})
         steps = self._callbacks.wants("on_train_batch_begin", "on_train_batch_end")
-        stop_each_epoch = steps or self._callbacks.wants("on_epoch_begin", "on_epoch_end")
+        stop_each_epoch = steps or self._callbacks.wants("on_epoch_begin", "on_epoch_end") or bool(self._judge)
         try:
             while self._done < self._epochs and not self._model.stop_training:
                 if stop_each_epoch:
@@ -81,5 +90,5 @@ class FitLoop:
 
     def _collect(self) -> None:
         if self._trainer.epoch > self._first + self._done:
-            self._history.extend(self._trainer.history(self._done))
+            self._history.extend(self._judge(self._trainer.history(self._done)))
             self._done = self._trainer.epoch - self._first

@@ -314,6 +314,51 @@ void compare(const Pair<AccuracyArgs<T>>& f) {
   }
 }
 
+template <class T>
+void compare(const Pair<TopKArgs<T>>& f) {
+  for (const Values values : {Values::ordinary, Values::special}) {
+    for (std::size_t rows = 0; rows <= 9; ++rows) {
+      for (const std::size_t columns : kColumns) {
+        auto p = Matrix<T>::random(rows, columns, values);
+        const auto t = Matrix<T>::random(rows, columns, values);
+        std::vector<std::int32_t> label(rows + 1);
+        for (std::size_t i = 0; i < rows; ++i) {
+          label[i] = static_cast<std::int32_t>(random_bits()() % columns);
+          const T own = p(i, static_cast<std::size_t>(label[i]));
+          for (int ties = 0; ties < 3; ++ties) p(i, random_bits()() % columns) = own;
+        }
+        for (const std::size_t k : {std::size_t{1}, std::size_t{2}, (columns + 1) / 2, columns}) {
+          for (const std::int32_t* which :
+               {static_cast<const std::int32_t*>(nullptr), static_cast<const std::int32_t*>(label.data())}) {
+            Array<T> score(rows);
+            Array<T> expected(rows);
+            f.kernel({p.view(), t.view(), which, score.data(), rows, columns, k});
+            f.reference({p.view(), t.view(), which, expected.data(), rows, columns, k});
+            CHECK_THAT(score == expected, f.name << ' ' << rows << " x " << columns << " k " << k);
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void compare(const Pair<PenaltyArgs<T>>& f) {
+  for (const Values values : {Values::ordinary, Values::special}) {
+    for (std::size_t panels = 0; panels <= 5; ++panels) {
+      for (const T l1 : {T{0}, T(0.1)}) {
+        const std::size_t n = panels * kPanelWidth<T>;
+        const auto w = Array<T>::random(n, values);
+        auto g = Array<T>::random(n, values);
+        Array<T> expected = g;
+        f.kernel({w.data(), g.data(), n, l1, T(0.3)});
+        f.reference({w.data(), expected.data(), n, l1, T(0.3)});
+        CHECK_THAT(g == expected, f.name << " n " << n);
+      }
+    }
+  }
+}
+
 template <class T, class S>
 void compare_gather(const Pair<GatherArgs<T>>& f, Source type) {
   constexpr std::size_t kSourceRows = 12;

@@ -104,7 +104,7 @@ std::vector<std::vector<T>> trained(int threads, plan::Schedule schedule) {
   settings.heads.resize(1);
   settings.heads[0].loss = function("fourth_power", dtype, 2, fourth_power);
   settings.optimizer = optimizer_settings("sgd", {{"lr", 1e-4}});
-  settings.heads[0].metrics = {plan::Metric::mse};
+  settings.heads[0].metrics.metrics = {{train::MetricKind::mse}};
   const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings);
   const Data data(150, 5, 2);
   override_threads(threads);

@@ -65,7 +65,7 @@ void test_steps_on_single_rows(const std::vector<std::int64_t>& sizes, const cha
   TrainerSettings settings;
   settings.heads.resize(1);
   settings.heads[0].loss = graph::shared_operation(labels ? "cross_entropy" : "mse");
-  settings.heads[0].labels = labels;
+  settings.heads[0].metrics.labels = labels;
   settings.optimizer = optimizer_settings("sgd", {{"lr", 1.0}});
   const Dataset all = labels ? data.classes() : data.values();
   const auto gradients = RowGradients::make(network(model), settings.heads[0].loss, 0, labels);

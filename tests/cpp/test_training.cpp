@@ -21,7 +21,7 @@ TrainerSettings settings(const std::string& loss, bool labels, const std::string
   TrainerSettings all;
   all.heads.resize(1);
   all.heads[0].loss = graph::shared_operation(loss);
-  all.heads[0].labels = labels;
+  all.heads[0].metrics.labels = labels;
   all.optimizer = optimizer == "sgd"
                       ? optimizer_settings("sgd", {{"lr", 0.1}})
                       : optimizer_settings("adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});

@@ -53,6 +53,11 @@ const Case kCases[] = {
     {{31, 63, 127, 2}, "silu", "binary_cross_entropy", "momentum", 0, 100},
     {{47, 129, 45, 11}, "softmax", "huber", "adam", 0.2, 47},
     {{3, 7, 8, 9, 15, 16, 17, 1}, "relu", "mae", "adam", 0, 11},
+    {{9, 40, 33, 5}, "silu", "log_cosh", "adam", 0, 21},
+    {{9, 40, 33, 5}, "elu", "quantile", "momentum", 0, 20},
+    {{9, 40, 33, 5}, "tanh", "poisson", "sgd", 0, 21},
+    {{9, 40, 33, 5}, "gelu", "hinge", "adam", 0, 20},
+    {{9, 40, 33, 5}, "selu", "multiclass_hinge", "nesterov", 0, 21},
 };
 
 OptimizerSettings optimizer_of(const std::string& name) {
@@ -63,7 +68,9 @@ OptimizerSettings optimizer_of(const std::string& name) {
   return optimizer_settings(name, {{"lr", 0.003}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weight_decay", decay}});
 }
 
-bool takes_labels(const std::string& loss) { return loss == "cross_entropy" || loss == "sigmoid_nll"; }
+bool takes_labels(const std::string& loss) {
+  return loss == "cross_entropy" || loss == "sigmoid_nll" || loss == "multiclass_hinge";
+}
 
 /// FNV-1a, 64 bits.
 class Hash {
@@ -93,8 +100,8 @@ std::uint64_t trained(const Case& c, DType dtype, std::uint64_t steps) {
   TrainerSettings settings;
   settings.heads.resize(1);
   settings.heads[0].loss = graph::shared_operation(c.loss);
-  settings.heads[0].alpha = std::strcmp(c.loss, "huber") == 0 ? 1 : 0;
-  settings.heads[0].labels = labels;
+  settings.heads[0].alpha = std::strcmp(c.loss, "huber") == 0 ? 1 : std::strcmp(c.loss, "quantile") == 0 ? 0.8 : 0;
+  settings.heads[0].metrics.labels = labels;
   settings.optimizer = optimizer_of(c.optimizer);
   settings.seed = 5;
   const auto trainer = Trainer::make(net, training.graph, {training.input}, {training.output}, settings);

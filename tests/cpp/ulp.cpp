@@ -66,6 +66,12 @@ struct Exact {
   static N sigmoid(N x) { return 1 / (1 + M::exp(-x)); }
   static N tanh(N x) { return M::tanh(x); }
   static N softplus(N x) { return x > 0 ? x + M::log1p(M::exp(-x)) : M::log1p(M::exp(x)); }
+  static N log_cosh(N x) {
+    const N a = x < 0 ? -x : x;
+    if (a > 1) return (a - M::log(N{2})) + M::log1p(M::exp(-2 * a));
+    const N e = M::expm1(-a);
+    return M::log1p(e * e / (2 * M::exp(-a)));
+  }
   static N silu(N x) { return x / (1 + M::exp(-x)); }
   static N gelu(N x) { return x * (M::erfc(-x / M::sqrt(N{2})) / 2); }
   static N mish(N x) { return x * M::tanh(softplus(x)); }
@@ -76,6 +82,17 @@ struct Exact {
     return kScale * (x < 0 ? kAlpha * M::expm1(x) : x);
   }
 };
+
+/// As the loss of rows of one column whose targets are 0.
+template <class T>
+void log_cosh(const UnaryArgs<T>& args) {
+  constexpr std::size_t kWidth = kPanelWidth<T>;
+  std::vector<T> prediction(args.n * kWidth);
+  const std::vector<T> target(args.n * kWidth);
+  for (std::size_t i = 0; i < args.n; ++i) prediction[i * kWidth] = args.x[i];
+  active_tables().of<T>().log_cosh_loss(
+      {{prediction.data(), 0}, {target.data(), 0}, nullptr, nullptr, args.y, {}, args.n, 1, T{0}});
+}
 
 template <class T>
 struct Function {
@@ -92,6 +109,7 @@ std::vector<Function<T>> functions() {
           {"tanh", table.tanh_forward, E::tanh},
           {"sigmoid", table.sigmoid_forward, E::sigmoid},
           {"softplus", table.softplus_forward, E::softplus},
+          {"log_cosh", log_cosh<T>, E::log_cosh},
           {"gelu", table.gelu_forward, E::gelu},
           {"silu", table.silu_forward, E::silu},
           {"mish", table.mish_forward, E::mish},

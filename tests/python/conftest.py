@@ -12,7 +12,7 @@ import pytest
 import chainrule as cr
 
 # Without PyTorch or JAX there is nothing to compare with, so that file is not collected at all.
-PEERS = {"torch": "test_torch.py", "jax": "test_jax.py"}
+PEERS = {"torch": "test_torch.py", "jax": "test_jax.py", "sklearn": "test_sklearn_numbers.py"}
 collect_ignore = [file for peer, file in PEERS.items() if not importlib.util.find_spec(peer)]
 
 

@@ -23,12 +23,18 @@ def digest(dtype):
         ("binary_cross_entropy", cr.AdamW(0.01), (x[:, :11] > 0), "mish"),
         ("huber", cr.SGD(0.1), x[:, :11], "log_softmax"),
         ("sigmoid_nll", cr.Adam(0.01), y, "selu"),
+        ("log_cosh", cr.SGD(0.1), x[:, :11], "leaky_relu"),
+        (cr.losses.Quantile(0.8), cr.SGD(0.1), x[:, :11], "elu"),
+        ("poisson", cr.SGD(0.01), abs(x[:, :11]), "softplus"),
+        ("hinge", cr.SGD(0.01), x[:, :11] > 0, "relu"),
+        ("hinge", cr.SGD(0.01), y, "relu"),
     ]
     for loss, optimizer, target, function in runs:
-        layers = [cr.Dense(259, function), cr.Dropout(0.2), cr.BatchNorm(), cr.Dense(131, "tanh"),
+        layers = [cr.Dense(259, function), cr.Dropout(0.2), cr.BatchNorm(), cr.Dense(131, "tanh", l1=1e-5, l2=1e-4),
                   cr.Residual(cr.LayerNorm(), cr.Dense(131)), cr.Dense(45, "silu"), cr.Dense(11)]
         model = cr.Sequential(layers, dtype=dtype, seed=3)
-        history = model.fit(x, target, epochs=2, batch_size=100, loss=loss, optimizer=optimizer, metrics=["accuracy"],
+        metrics = ["accuracy", "f1", "top_3" if target.ndim == 1 else "r2"]
+        history = model.fit(x, target, epochs=2, batch_size=100, loss=loss, optimizer=optimizer, metrics=metrics,
                             validation_split=0.2, sample_weight=rng.uniform(0.5, 2, 517), verbose=0)
         for value in model.parameters().values():
             total.update(value.tobytes())

@@ -110,7 +110,7 @@ CASES = {
     "metric twice": (fit(metrics=["mse", "mse"]), ValueError, r"metrics: expected each name once, got 'mse' twice"),
     "metric type": (fit(metrics=[3]), TypeError, r"metrics: expected names, .*, got 3"),
     "metrics type": (fit(metrics=3), TypeError, r"metrics: expected names, .*, got 3"),
-    "metric, labels": (fit(X, LABELS, loss="cross_entropy", metrics=["mse"]), ValueError, r"expected the metric 'accuracy' for integer labels, got 'mse'"),
+    "metric, labels": (fit(X, LABELS, loss="cross_entropy", metrics=["mse"]), ValueError, r"expected metrics of classes, such as 'accuracy', for integer labels, got 'mse'"),
     "activation": (lambda: cr.Dense(3, "rleu"), ValueError, r"unknown activation 'rleu': did you mean 'relu'\?"),
     "initializer": (lambda: cr.Dense(3, kernel_init="he_norml"), ValueError, r"unknown initializer 'he_norml': did you mean 'he_normal'\?"),
     "initializer type": (lambda: cr.Dense(3, kernel_init=3), TypeError, r"initializer: expected a name"),

@@ -39,6 +39,13 @@ def test_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 100 right" in capsys.readouterr().out
 
 
+def test_losses_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    losses_and_metrics = example("losses_and_metrics")
+    assert losses_and_metrics.coverage(np.array([[0.0], [1.0]]), np.array([[0.5], [0.5]])) == 0.5
+    assert losses_and_metrics.main([]) == 0
+    assert "features in use: [0, 1]" in capsys.readouterr().out
+
+
 def test_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "mse.png"
     assert example("levenberg_marquardt").main(["--iterations", "60", "--plot", str(picture)]) == 0

@@ -50,12 +50,26 @@ def test_against_variables(rng, sizes):
         np.testing.assert_allclose(jacobian[i], np.concatenate(flat, axis=1), rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize("loss", ["half_mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "sigmoid_nll"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "half_mse",
+        "mae",
+        "huber",
+        "log_cosh",
+        "quantile",
+        "poisson",
+        "hinge",
+        "cross_entropy",
+        "binary_cross_entropy",
+        "sigmoid_nll",
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_their_mean_is_what_a_step_follows(rng, loss, dtype):
     model = net([6, 8, 3], "gelu", dtype=dtype)
     x = rng.normal(size=(300, 6))
-    y = rng.integers(0, 3, 300) if loss in ("cross_entropy", "sigmoid_nll") else rng.uniform(size=(300, 3))
+    y = rng.integers(0, 3, 300) if loss in ("cross_entropy", "sigmoid_nll", "hinge") else rng.uniform(size=(300, 3))
     gradients = model.per_sample_gradients(x, y, loss=loss)
     before = model.parameters()
     model.train_on_batch(x, y, loss=loss, optimizer=cr.SGD(1.0))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import chainrule as cr
+import peers
 
 BOUND = {"float64": 1e-11, "float32": 3e-5}
 
@@ -28,8 +29,17 @@ LOSSES = {
     "huber": (cr.losses.Huber(0.5), torch.nn.HuberLoss(delta=0.5)),
     "cross_entropy": ("cross_entropy", torch.nn.CrossEntropyLoss()),
     "smoothed": (cr.losses.CrossEntropy(0.1), torch.nn.CrossEntropyLoss(label_smoothing=0.1)),
+    "log_cosh": ("log_cosh", lambda p, t: torch.log(torch.cosh(p - t)).mean()),
+    "quantile": (cr.losses.Quantile(0.7), lambda p, t: torch.maximum(0.7 * (t - p), -0.3 * (t - p)).mean()),
+    "poisson": ("poisson", torch.nn.PoissonNLLLoss()),
+    "hinge": ("hinge", lambda p, t: torch.relu(1 - torch.sign(t) * p).mean()),
     "binary_cross_entropy": ("binary_cross_entropy", torch.nn.BCEWithLogitsLoss()),
 }
+
+
+def test_the_stored_losses_are_its_own():
+    found = peers.torch_losses()
+    assert found == pytest.approx({name: peers.stored()["losses"][name] for name in found}, rel=1e-13)
 
 
 def pair(dtype):

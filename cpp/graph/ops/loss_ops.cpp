@@ -115,7 +115,7 @@ NodeId LossOperation::vjp(Graph& graph, NodeId self, NodeId cotangent, int input
   const Node& node = graph.node(self);
   if (input == 0) return graph.apply(loss_backward(loss()), {cotangent, node.inputs[0], node.inputs[1]}, node.attributes);
   const Expression gradient = gradient_in_target(loss(), {&graph, node.inputs[0]}, {&graph, node.inputs[1]}, node.attributes.alpha);
-  return (as_column({&graph, cotangent}) * gradient).id;
+  return (gradient.zero() ? gradient : as_column({&graph, cotangent}) * gradient).id;
 }
 
 double LossOperation::flops(std::span<const ValueType> inputs, const Attributes& /*attributes*/) const {

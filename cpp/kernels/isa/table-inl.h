@@ -38,6 +38,7 @@ namespace {
 #include "kernels/gemm/transpose-inl.h"
 #include "kernels/gemm/weight_gradient-inl.h"
 #include "kernels/losses-inl.h"
+#include "kernels/metrics-inl.h"
 #include "kernels/normalize-inl.h"
 #include "kernels/rows-inl.h"
 #include "kernels/updates-inl.h"

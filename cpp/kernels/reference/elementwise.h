@@ -107,6 +107,15 @@ T decayed_gradient(const UpdateArgs<T>& args, std::size_t i) {
 }
 
 template <class T>
+void penalty_gradient(const PenaltyArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T w = args.w[i];
+    const T sign = w > 0 ? args.l1 : w < 0 ? -args.l1 : T{0};
+    args.g[i] = std::fma(2 * args.l2, w, args.g[i]) + sign;
+  }
+}
+
+template <class T>
 void update_sgd(const UpdateArgs<T>& args) {
   for (std::size_t i = 0; i < args.n; ++i) {
     const T g = decayed_gradient(args, i);

@@ -1,4 +1,5 @@
-// softmax, losses and accuracy, with sums in the order of simd/row-inl.h. Part of reference.cpp, inside its anonymous namespace.
+// softmax, losses, accuracy and top k, with sums in the order of simd/row-inl.h. Part of reference.cpp, inside its anonymous
+// namespace.
 
 /// Combines the lane sums of a panel's width: i and i + P / 2, then i and i + P / 4, down to one.
 template <class T>
@@ -133,6 +134,63 @@ void huber_loss(const LossArgs<T>& args) {
 }
 
 template <class T>
+void log_cosh_loss(const LossArgs<T>& args) {
+  separable_loss(
+      args, static_cast<T>(args.columns), [](T p, T t) { return scalar_log_cosh(p - t); },
+      [](T p, T t) { return scalar_tanh(p - t); });
+}
+
+template <class T>
+void quantile_loss(const LossArgs<T>& args) {
+  const T q = args.alpha;
+  separable_loss(
+      args, static_cast<T>(args.columns), [q](T p, T t) { return t - p > 0 ? q * (t - p) : (q - 1) * (t - p); },
+      [q](T p, T t) { return t - p > 0   ? -q
+                             : t - p < 0 ? 1 - q
+                                         : t - p; });
+}
+
+template <class T>
+void poisson_loss(const LossArgs<T>& args) {
+  separable_loss(
+      args, static_cast<T>(args.columns), [](T p, T t) { return std::fma(-t, p, scalar_exp(p)); },
+      [](T p, T t) { return scalar_exp(p) - t; });
+}
+
+template <class T>
+void hinge_loss(const LossArgs<T>& args) {
+  const auto margin = [](T p, T t) { return 1 - (t > 0 ? p : -p); };
+  separable_loss(
+      args, static_cast<T>(args.columns), [margin](T p, T t) { return margin(p, t) < 0 ? T{0} : margin(p, t); },
+      [margin](T p, T t) { return margin(p, t) > 0 ? (t > 0 ? T{-1} : T{1}) : T{0}; });
+}
+
+template <class T>
+void multiclass_hinge_loss(const LossArgs<T>& args) {
+  for (std::size_t i = 0; i < args.rows; ++i) {
+    const auto label = static_cast<std::size_t>(args.label[i]);
+    const auto p = [&](std::size_t j) { return *args.prediction.at(i, j); };
+    T best = -std::numeric_limits<T>::infinity();
+    for (std::size_t j = 0; j < args.columns; ++j) {
+      if (j != label && p(j) > best) best = p(j);
+    }
+    T count = 0;
+    for (std::size_t j = 0; j < args.columns; ++j) {
+      if (j != label && p(j) == best) count += 1;
+    }
+    const T margin = (best - p(label)) + 1;
+    if (args.loss != nullptr) args.loss[i] = margin < 0 ? 0 : margin;
+    if (args.gradient.data == nullptr) continue;
+    for (std::size_t j = 0; j < args.columns; ++j) {
+      T slope = 0;
+      if (margin > 0) slope = j == label ? -args.seed[i] : p(j) == best ? args.seed[i] / count : 0;
+      *args.gradient.at(i, j) = slope;
+    }
+  }
+  if (args.gradient.data != nullptr) clear_padding(args.gradient, args.rows, args.columns);
+}
+
+template <class T>
 void binary_cross_entropy_loss(const LossArgs<T>& args) {
   separable_loss(
       args, static_cast<T>(args.columns), [](T p, T t) { return std::fma(-p, t, p < 0 ? T{0} : p) + scalar_softplus_tail(p); },
@@ -204,5 +262,19 @@ void accuracy(const AccuracyArgs<T>& args) {
       right = (*args.prediction.at(i, 0) > args.threshold) == (*args.target.at(i, 0) > T{0.5});
     }
     args.score[i] = right ? 1 : 0;
+  }
+}
+
+template <class T>
+void top_k(const TopKArgs<T>& args) {
+  for (std::size_t i = 0; i < args.rows; ++i) {
+    const std::size_t right =
+        args.label != nullptr ? static_cast<std::size_t>(args.label[i]) : argmax(args.target, i, args.columns);
+    const auto p = [&](std::size_t j) { return *args.prediction.at(i, j); };
+    std::size_t before = 0;
+    for (std::size_t j = 0; right < args.columns && j < args.columns; ++j) {
+      if (p(j) > p(right) || (p(j) == p(right) && j < right)) ++before;
+    }
+    args.score[i] = right < args.columns && !std::isnan(p(right)) && before < args.k ? 1 : 0;
   }
 }

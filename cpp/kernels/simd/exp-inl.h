@@ -88,15 +88,15 @@ CHAINRULE_INLINE Vec<double> exp(Vec<double> x) {
   return one_plus(e.m).hi * e.power1 * e.power2;
 }
 
-/// e^x - 1 for -60 <= x <= 0, |lo| at most half an ulp of hi.
-CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) {
-  const ExpPair e = exp_pair(x, Vec<double>{});
+/// e^x - 1 from the parts of e^x, -60 <= x <= 0; |lo| at most half an ulp of hi.
+CHAINRULE_INLINE Pair minus_one(ExpPair e) {
   const Vec<double> power = e.power1 * e.power2;
   const Pair less_one = fast_two_sum(splat(-1.0), power);
   const Pair sum =
       fast_two_sum(less_one.hi, power * e.m.hi);  // the first is 0 or at least 1/2 in magnitude, the second at most 0.21
   return fast_two_sum(sum.hi, fma(power, e.m.lo, sum.lo + less_one.lo));
 }
+CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) { return minus_one(exp_pair(x, Vec<double>{})); }
 CHAINRULE_INLINE Vec<double> expm1_negative(Vec<double> x, double factor) {
   const Pair e = expm1_pair(at_least(x, -40.0));
   return fma(splat(factor), e.hi, factor * e.lo);

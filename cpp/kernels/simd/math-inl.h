@@ -109,4 +109,6 @@ CHAINRULE_INLINE V relu_backward(V g, V saved) {
 
 #include "kernels/simd/sigmoid-inl.h"
 
+#include "kernels/simd/log-cosh-inl.h"
+
 #include "kernels/simd/normal-inl.h"

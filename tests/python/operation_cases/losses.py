@@ -23,6 +23,26 @@ def huber(p: Array, t: Array, delta: float) -> Array:
     return np.where(d <= delta, d * d / 2, delta * (d - delta / 2)).mean(axis=1)
 
 
+def quantile(p: Array, t: Array, q: float) -> Array:
+    return np.maximum(q * (t - p), (q - 1) * (t - p)).mean(axis=1)
+
+
+def side(t: Array) -> Array:
+    return np.where(t > 0, 1.0, -1.0)
+
+
+def margins(p: Array, t: Array) -> tuple[Array, Array]:
+    """Of one-hot rows: each row's 1 + max p_j - p_k, and where the largest of the others stands."""
+    others = np.where(t == 1, -np.inf, p)
+    margin = 1 + others.max(axis=1) - (t * p).sum(axis=1)
+    return np.maximum(margin, 0), (others == others.max(axis=1, keepdims=True)) & np.isfinite(others)
+
+
+def multiclass_hinge_gradient(p: Array, t: Array) -> Array:
+    loss, best = margins(p, t)
+    return np.where(loss[:, None] > 0, best - t, 0.0)
+
+
 def smoothed(t: Array, alpha: float) -> Array:
     return (1 - alpha) * t + alpha / t.shape[1]
 
@@ -33,6 +53,14 @@ LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "half_mse": (lambda p, t, a: 0.5 * ((p - t) ** 2).sum(axis=1), lambda p, t, a: p - t),
     "mae": (lambda p, t, a: abs(p - t).mean(axis=1), lambda p, t, a: np.sign(p - t) / p.shape[1]),
     "huber": (huber, lambda p, t, a: np.clip(p - t, -a, a) / p.shape[1]),
+    "log_cosh": (lambda p, t, a: np.log(np.cosh(p - t)).mean(axis=1), lambda p, t, a: np.tanh(p - t) / p.shape[1]),
+    "quantile": (quantile, lambda p, t, a: ((p > t) - a) / p.shape[1]),
+    "poisson": (lambda p, t, a: (np.exp(p) - t * p).mean(axis=1), lambda p, t, a: (np.exp(p) - t) / p.shape[1]),
+    "hinge": (
+        lambda p, t, a: np.maximum(0, 1 - side(t) * p).mean(axis=1),
+        lambda p, t, a: np.where(side(t) * p < 1, -side(t), 0.0) / p.shape[1],
+    ),
+    "multiclass_hinge": (lambda p, t, a: margins(p, t)[0], lambda p, t, a: multiclass_hinge_gradient(p, t)),
     "cross_entropy": (
         lambda p, t, a: -(smoothed(t, a) * log_softmax(p)).sum(axis=1),
         lambda p, t, a: softmax(p) * smoothed(t, a).sum(axis=1, keepdims=True) - smoothed(t, a),
@@ -43,8 +71,9 @@ LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     ),
     "sigmoid_nll": (lambda p, t, a: (t * softplus(-p)).sum(axis=1), lambda p, t, a: -t * sigmoid(-p)),
 }
-TAKES_LABELS = {"cross_entropy", "sigmoid_nll"}
-ALPHAS = {"huber": [1.0, 0.7], "cross_entropy": [0.0, 0.1]}
+TAKES_LABELS = {"cross_entropy", "sigmoid_nll", "multiclass_hinge"}
+LABELS_ONLY = {"multiclass_hinge"}
+ALPHAS = {"huber": [1.0, 0.7], "quantile": [0.5, 0.9], "cross_entropy": [0.0, 0.1]}
 
 
 def tables(seed: str) -> list[Shape]:
@@ -67,7 +96,8 @@ def loss_cases() -> Iterator[Case]:
             p, g = away_from_zero((m, n), "p"), away_from_zero((m,), "g")
             value = lambda p, t, f=loss, a=alpha: f(p, as_values(t, p), a)  # noqa: E731
             pull = lambda g, p, t, f=gradient, a=alpha: g[:, None] * f(p, as_values(t, p), a)  # noqa: E731
-            targets = [at_distance(p)] + ([generator("label", m, n).integers(0, n, m)] if name in TAKES_LABELS else [])
+            targets = [] if name in LABELS_ONLY else [at_distance(p)]
+            targets += [generator("label", m, n).integers(0, n, m)] if name in TAKES_LABELS else []
             for target in targets:
                 fixed = target.dtype == np.int64
                 yield Case(name, [p, target], value, attributes, (0, 1) if number % 2 else (), (1,) if fixed else ())
