@@ -6,10 +6,10 @@ import chainrule as cr
 from benchmarks.workloads import Data, Workload
 
 
-def net(workload: Workload) -> cr.Sequential:
+def net(workload: Workload, seed: int = 0) -> cr.Sequential:
     *hidden, outputs = workload.widths[1:]
     activation = None if workload.activation == "linear" else workload.activation
-    return cr.Sequential([*(cr.Dense(width, activation) for width in hidden), cr.Dense(outputs)])
+    return cr.Sequential([*(cr.Dense(width, activation) for width in hidden), cr.Dense(outputs)], seed=seed)
 
 
 class Train:

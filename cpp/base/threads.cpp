@@ -19,6 +19,7 @@ namespace {
 constexpr int kMostThreads = 1024;
 std::atomic<int> g_chosen{0};
 std::atomic<int> g_override{0};
+thread_local int t_caller = 0;
 
 // An affinity mask larger than cpu_set_t (1024 CPUs) makes the call fail; doubling the set finds it.
 int affinity_count() {
@@ -109,6 +110,7 @@ int ThreadLimits::least() const noexcept {
   if (cgroup > 0) count = std::min(count, cgroup);
   if (environment > 0) count = std::min(count, environment);
   if (chosen > 0) count = std::min(count, chosen);
+  if (caller > 0) count = std::min(count, caller);
   return std::max(count, 1);
 }
 
@@ -123,6 +125,7 @@ std::string ThreadLimits::explain() const {
   add("OpenMP (OMP_NUM_THREADS)", openmp, "unknown");
   add("CHAINRULE_NUM_THREADS", environment, "not set");
   add("set_num_threads", chosen, "not called");
+  if (caller > 0) add("this thread's share", caller, "");
   return out;
 }
 
@@ -135,6 +138,7 @@ ThreadLimits thread_limits() {
   limits.openmp = openmp_max_threads();
   limits.environment = positive_from_environment("CHAINRULE_NUM_THREADS");
   limits.chosen = g_chosen.load(std::memory_order_relaxed);
+  limits.caller = t_caller;
   return limits;
 }
 
@@ -143,6 +147,8 @@ int max_threads() { return thread_limits().least(); }
 int forced_threads() noexcept { return g_override.load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) { g_chosen.store(checked_count("set_num_threads", count), std::memory_order_relaxed); }
+
+void limit_caller(int count) { t_caller = checked_count("limit_caller", count); }
 
 void override_threads(int count) { g_override.store(checked_count("override_threads", count), std::memory_order_relaxed); }
 

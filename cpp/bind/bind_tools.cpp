@@ -58,6 +58,7 @@ py::dict limits() {
   result["openmp"] = found.openmp;
   result["environment"] = found.environment;
   result["chosen"] = found.chosen;
+  result["caller"] = found.caller;
   result["least"] = found.least();
   return result;
 }
@@ -122,6 +123,7 @@ void bind_tools(py::module_& module) {
   module.def("activation_names", &activation_names);
   module.def("loss_names", &loss_names);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
+  module.def("limit_caller", &limit_caller, py::arg("count"));
   module.def("override_threads", &override_threads, py::arg("count"));
   module.def("override_schedule", &override_schedule, py::arg("schedule"));
   module.def("get_num_threads", &max_threads);

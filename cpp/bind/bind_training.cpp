@@ -96,19 +96,26 @@ class PyTrainer {
       trainer_->bind(data, batch_size, shuffle, held_out);
     }
     arrays_ = py::make_tuple(x, y, weight, validation);
+    // From here on, not in `run` alone: what arrives while Python is between two runs must stop the next.
+    if (!guard_) guard_ = std::make_unique<InterruptGuard>();
   }
 
   void unbind() {
     trainer_->unbind();
     arrays_ = py::tuple();
+    guard_.reset();
   }
 
   std::string run(std::uint64_t until_epoch, std::size_t until_step, double seconds) {
-    const InterruptGuard guard;
     train::RunStatus status = train::RunStatus::time;
+    train::StopSignal stop;
+    if (guard_) {
+      InterruptGuard::renew();
+      stop = guard_->signal();
+    }
     {
       const py::gil_scoped_release release;
-      status = trainer_->run({until_epoch, until_step, seconds}, guard.signal());
+      status = trainer_->run({until_epoch, until_step, seconds}, stop);
     }
     switch (status) {
       case train::RunStatus::epoch:
@@ -116,6 +123,7 @@ class PyTrainer {
       case train::RunStatus::step:
         return "step";
       case train::RunStatus::interrupted:
+        if (guard_) guard_->forget();
         raise_interrupt();
         return "time";
       case train::RunStatus::time:
@@ -215,6 +223,7 @@ class PyTrainer {
   std::vector<bool> labels_;
   std::vector<double> scales_;
   py::tuple arrays_;
+  std::unique_ptr<InterruptGuard> guard_;  // while data are bound
 };
 
 std::vector<py::array> predict_all(Network& network, std::span<const train::Feature> x) {

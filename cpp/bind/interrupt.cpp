@@ -29,6 +29,7 @@ bool is_ours(const struct sigaction& action) {
 void install() {
   struct sigaction current = {};
   sigaction(SIGINT, nullptr, &current);
+  if (is_ours(current)) return;
   const bool plain = (current.sa_flags & SA_SIGINFO) == 0;
   if (plain && (current.sa_handler == SIG_DFL || current.sa_handler == SIG_IGN)) return;
   g_previous = current;
@@ -50,8 +51,12 @@ void uninstall() {
 
 InterruptGuard::InterruptGuard() {
   if (g_guards++ == 0) install();
-  signal_ = {&g_interrupts, g_interrupts.load(std::memory_order_relaxed)};
+  forget();
 }
+
+void InterruptGuard::renew() { install(); }
+
+void InterruptGuard::forget() noexcept { signal_ = {&g_interrupts, g_interrupts.load(std::memory_order_relaxed)}; }
 
 InterruptGuard::~InterruptGuard() {
   if (--g_guards == 0 && g_installed) uninstall();

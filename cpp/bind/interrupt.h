@@ -1,5 +1,5 @@
-// Ctrl-C while a native loop runs: a handler that counts interrupts and then calls the one that was there (Python's own), for as
-// long as at least one loop runs, in whatever thread.
+// Ctrl-C while a fit runs: a handler that counts interrupts and then calls the one that was there (Python's own), for as long as at
+// least one guard lives, in whatever thread.
 #pragma once
 
 #include "train/trainer.h"
@@ -14,6 +14,10 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
+  /// Needs the GIL. Installs the handler again where somebody has put Python's own back meanwhile.
+  static void renew();
+  /// The interrupts so far are dealt with.
+  void forget() noexcept;
   [[nodiscard]] train::StopSignal signal() const noexcept { return signal_; }
 
  private:

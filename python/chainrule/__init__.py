@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
     from chainrule.graphs import Graph, trace
+    from chainrule.learning_rates import LearningRateScheduler
+    from chainrule.many import fit_many
+    from chainrule.tracking import MLflow, OptunaPruning, TensorBoard
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
 
@@ -62,12 +65,16 @@ __all__ = [
     "LambdaCallback",
     "Layer",
     "LayerNorm",
+    "LearningRateScheduler",
     "LevenbergMarquardt",
+    "MLflow",
     "Model",
     "Optimizer",
+    "OptunaPruning",
     "ReduceLROnPlateau",
     "Residual",
     "Sequential",
+    "TensorBoard",
     "TerminateOnNaN",
     "TrainingDiverged",
     "Variable",
@@ -79,6 +86,7 @@ __all__ = [
     "compile",
     "concatenate",
     "elementwise_grad",
+    "fit_many",
     "get_num_threads",
     "grad",
     "hessian",
@@ -106,6 +114,9 @@ _LATER = {
     **dict.fromkeys(("Compiled", "compile"), "compiled"),
     "check_grads": "gradient_check",
     **dict.fromkeys(("Graph", "trace"), "graphs"),
+    "LearningRateScheduler": "learning_rates",
+    "fit_many": "many",
+    **dict.fromkeys(("MLflow", "OptunaPruning", "TensorBoard"), "tracking"),
     "operators": "operators",
 }
 

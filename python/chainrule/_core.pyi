@@ -274,6 +274,7 @@ class ThreadLimits(TypedDict):
     openmp: int
     environment: int
     chosen: int
+    caller: int
     least: int
 
 def random_uniform(shape: Sequence[int], low: float, high: float, *, seed: int, key: int) -> NDArray[np.float64]:
@@ -301,6 +302,9 @@ def activation_names() -> list[str]: ...
 def loss_names() -> list[str]: ...
 def set_num_threads(count: int) -> None: ...
 def get_num_threads() -> int: ...
+def limit_caller(count: int) -> None:
+    """At most `count` threads for the work that the calling thread asks for, from here on; 0 takes it back."""
+
 def override_threads(count: int) -> None:
     """Teams of exactly `count` threads, whatever the limits and the work; 0 takes it back. For tests."""
 

@@ -62,6 +62,9 @@ class Callback:
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Act after the last epoch; not called when the fit ends with an exception."""
 
+    def on_train_error(self, error: BaseException) -> None:
+        """Act when the fit ends with this exception, Ctrl-C among them, which is raised afterwards."""
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Act before epoch number `epoch`, counted from 0."""
 
@@ -141,10 +144,14 @@ class _Best:
 
     def improves(self, value: float) -> bool:
         """Say whether `value` is better than the best by more than min_delta, and remember it if so."""
-        if not math.isnan(self.value) and not self._sign * (value - self.value) > self._min_delta:
+        if not math.isnan(self.value) and not self.beats(value, self.value):
             return False
         self.value = value
         return True
+
+    def beats(self, value: float, other: float) -> bool:
+        """Say whether `value` is better than `other` by more than min_delta."""
+        return self._sign * (value - other) > self._min_delta
 
 
 class EarlyStopping(Callback):
@@ -163,9 +170,9 @@ class EarlyStopping(Callback):
     mode : {"auto", "min", "max"}, default "auto"
         Whether less or more is better; "auto" asks `chainrule.metrics.more_is_better`: less of losses and errors.
     baseline : float, optional
-        The value to improve on first.
+        Epochs that are not better than this count as ones without improvement.
     restore_best_weights : bool, default False
-        Whether the model gets the parameters of its best epoch back at the end.
+        Whether the model gets the parameters of its best epoch back at the end, also where the baseline was never reached.
     start_from_epoch : int, default 0
         Epochs before it starts to watch.
 
@@ -193,8 +200,8 @@ class EarlyStopping(Callback):
         self._best = _Best("EarlyStopping", monitor, mode, min_delta)
         self.patience = validation.integer(patience, "EarlyStopping", "patience", 0)
         self.verbose = verbose
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
+        self.baseline = None if baseline is None else validation.real(baseline, "EarlyStopping", "baseline")
+        self.restore_best_weights = validation.flag(restore_best_weights, "EarlyStopping", "restore_best_weights")
         self.start_from_epoch = validation.integer(start_from_epoch, "EarlyStopping", "start_from_epoch", 0)
         self._begin()
 
@@ -203,7 +210,7 @@ class EarlyStopping(Callback):
         self.best_epoch = 0
         self._waited = 0
         self._parameters: dict[str, Array] | None = None
-        self._best.start(math.nan if self.baseline is None else self.baseline)
+        self._best.start()
 
     @property
     def best(self) -> float:
@@ -219,16 +226,15 @@ class EarlyStopping(Callback):
         value = self._best.read(logs)
         if epoch < self.start_from_epoch:
             return
-        better = self._best.improves(value)
-        if self.restore_best_weights and (better or self._parameters is None):
-            self._parameters = self.model.parameters()
-            self.best_epoch = epoch
-        if better:
-            self.best_epoch = epoch
-            self._waited = 0
-            return
         self._waited += 1
-        if self._waited >= self.patience:
+        if self._best.improves(value):
+            self.best_epoch = epoch
+            if self.restore_best_weights:
+                self._parameters = self.model.parameters()
+            if self.baseline is None or self._best.beats(value, self.baseline):
+                self._waited = 0
+                return
+        if self._waited >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
@@ -238,7 +244,8 @@ class EarlyStopping(Callback):
             self.model.set_parameters(self._parameters)
             self._parameters = None
         if self.verbose and self.stopped_epoch:
-            print(f"EarlyStopping: stopped after epoch {self.stopped_epoch + 1}, best epoch {self.best_epoch + 1}")
+            restored = ", whose parameters the model has again" if self.restore_best_weights else ""
+            print(f"EarlyStopping: stopped after epoch {self.stopped_epoch + 1}, best epoch {self.best_epoch + 1}{restored}")
 
 
 class ReduceLROnPlateau(Callback):
@@ -337,6 +344,8 @@ class TerminateOnNaN(Callback):
 class CSVLogger(Callback):
     """Appends a line per epoch to a CSV file: its number and its losses and metrics.
 
+    A line is in the file before the next epoch begins. Numbers have all their digits.
+
     Parameters
     ----------
     filename : path-like
@@ -345,15 +354,22 @@ class CSVLogger(Callback):
         Between columns.
     append : bool, default False
         Whether to go on in a file that exists; otherwise each fit starts it anew.
+
+    Raises
+    ------
+    ValueError
+        In the first epoch, where a file to go on in has other columns.
     """
 
     def __init__(self, filename: "str | PathLike[str]", separator: str = ",", append: bool = False) -> None:
         self.filename = filename
         self.separator = separator
-        self.append = append
+        self.append = validation.flag(append, "CSVLogger", "append")
+        self._columns: list[str] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start the file."""
+        self._columns = []
         if not self.append:
             with self._open("w"):
                 pass
@@ -363,10 +379,17 @@ class CSVLogger(Callback):
         import csv  # only this callback needs it
 
         row = {"epoch": epoch, **(logs or {})}
-        with self._open("a") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), delimiter=self.separator)
-            if file.tell() == 0:
+        with self._open("a+") as file:
+            if not self._columns:
+                file.seek(0)
+                self._columns = next(csv.reader(file, delimiter=self.separator), [])
+            writer = csv.DictWriter(file, self._columns or list(row), delimiter=self.separator)
+            if not self._columns:
+                self._columns = list(row)
                 writer.writeheader()
+            if set(self._columns) != set(row):
+                columns = ", ".join(self._columns)
+                raise ValueError(f"CSVLogger: expected the columns of {self.filename}, {columns}, got {', '.join(row)}")
             writer.writerow(row)
 
     def _open(self, mode: str) -> IO[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from chainrule import validation
-from chainrule.layers import Layer
 from chainrule.model import Trainable
 from chainrule.structure import network
 from chainrule.validation import Array
@@ -79,11 +78,6 @@ class Model(Trainable):
         named_outputs = _named(outputs, Value, "outputs", "output")
         super().__init__(network(named_inputs, named_outputs), seed=seed, dtype=dtype)
         self.build(*(value.width for value in named_inputs.values()))
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers in the order in which they are computed, composite ones taken apart."""
-        return list(self._structure.layers)
 
     @property
     def input_names(self) -> list[str]:

@@ -8,6 +8,7 @@ __all__ = ["Info", "info"]
 
 _REASONS = {
     "chosen": "set_num_threads",
+    "caller": "the share of this thread",
     "affinity": "CPUs in the affinity mask",
     "cgroup": "the cgroup's CPU quota",
     "openmp": "OMP_NUM_THREADS or an OpenMP setting",

@@ -10,6 +10,7 @@ from chainrule.building import Built, build
 from chainrule.data import Accepted, by_name
 from chainrule.errors import ChainruleError
 from chainrule.frames import column_names, is_frame, matrix_of
+from chainrule.layers import Layer
 from chainrule.structure import Structure
 from chainrule.validation import Array
 
@@ -28,6 +29,11 @@ class Stack:
         self._dtype = _checked_dtype(dtype, kind)
         self._built: Built | None = None
         self._feature_names: list[str] | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in the order in which they are computed, composite ones taken apart."""
+        return list(self._structure.layers)
 
     @property
     def seed(self) -> int:
@@ -213,7 +219,9 @@ class Stack:
         array = validation.matrix(x, operation, name)
         built = self._built
         if built is not None and array.shape[1] != built.features[number]:
-            raise ValueError(f"{self._taker(number)}: expected input with {built.features[number]} features, got shape {array.shape}")
+            raise ValueError(
+                f"{self._taker(number)}: expected input with {built.features[number]} features, got shape {array.shape}"
+            )
         return array
 
     def _keep_names(self, x: object) -> None:

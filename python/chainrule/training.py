@@ -39,6 +39,14 @@ class FitLoop:
 
     def run(self) -> None:
         """Train until the last epoch, or until somebody sets `model.stop_training`."""
+        try:
+            self._run()
+        except BaseException as error:
+            self._collect()
+            self._callbacks.call("on_train_error", error)
+            raise
+
+    def _run(self) -> None:
         self._callbacks.call("on_train_begin", {})
         steps = self._callbacks.wants("on_train_batch_begin", "on_train_batch_end")
         stop_each_epoch = steps or self._callbacks.wants("on_epoch_begin", "on_epoch_end") or bool(self._judge)
@@ -52,9 +60,6 @@ class FitLoop:
             self._collect()
             if not self._callbacks.forgives(error):
                 raise
-        except BaseException:
-            self._collect()
-            raise
         self._callbacks.call("on_train_end", self._history.last())
 
     def _one_epoch(self, steps: bool) -> None:

@@ -204,6 +204,7 @@ void test_limits() {
   CHECK(limits.least() == 2);
   limits.openmp = 1;
   CHECK(limits.least() == 1);
+  CHECK(ThreadLimits({8, 0, 8, 0, 4, 2}).least() == 2);
   CHECK_THROWS(set_num_threads(-1), std::invalid_argument);
   CHECK(forced_threads() == 0);
   override_threads(5);
@@ -216,6 +217,24 @@ void test_limits() {
   CHECK(ThreadLimits({1, 0, 4, 0, 3}).explain() ==
         "affinity mask 1 (the least), cgroup quota none, OpenMP (OMP_NUM_THREADS) 4, CHAINRULE_NUM_THREADS not set, "
         "set_num_threads 3");
+  CHECK(
+      ThreadLimits({8, 0, 8, 0, 0, 2}).explain() ==
+      "affinity mask 8, cgroup quota none, OpenMP (OMP_NUM_THREADS) 8, CHAINRULE_NUM_THREADS not set, set_num_threads not called, "
+      "this thread's share 2 (the least)");
+}
+
+void test_limit_of_a_caller() {
+  const int before = max_threads();
+  std::thread([] {
+    limit_caller(1);
+    CHECK(max_threads() == 1 && thread_limits().caller == 1);
+    limit_caller(0);
+    CHECK(thread_limits().caller == 0);
+    limit_caller(1);
+  }).join();
+  CHECK(max_threads() == before && thread_limits().caller == 0);
+  CHECK_THROWS(limit_caller(-1), std::invalid_argument);
+  CHECK_THROWS(limit_caller(1025), std::invalid_argument);
 }
 
 }  // namespace
@@ -232,5 +251,6 @@ int main() {
 #endif
   test_cgroups();
   test_limits();
+  test_limit_of_a_caller();
   return finish();
 }

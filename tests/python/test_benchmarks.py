@@ -18,6 +18,7 @@ from benchmarks import (  # noqa: E402
     elementary,
     growth_model,
     growth_report,
+    many,
     padding,
     process,
     progress,
@@ -361,6 +362,29 @@ def test_the_report_of_derivatives_compares_with_the_fastest_that_records(tmp_pa
     assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == []
     store.add(derivatives.key_of("f", "torch"), {"derivative": 1e-6, "result": [1.0, 2.1]})
     assert derivatives.disagreements(store, ["f"], ["chainrule", "torch"]) == ["f: torch finds another derivative"]
+
+
+def test_a_run_of_many_models(tmp_path: Path) -> None:
+    output = tmp_path / "many.json"
+    arguments = ["--quick", "--seconds", "0.01", "--models", "3", "--output", str(output)]
+    assert many.main(arguments) == 0
+    points = json.loads(output.read_text())["points"]
+    assert [(p["key"]["workload"]["name"], p["key"]["way"]) for p in points] == [
+        (n, w) for n in ("seeds", "digits") for w in many.WAYS
+    ]
+    assert all(sample["us_per_step"] > 0 for point in points for sample in point["samples"])
+
+
+def test_the_report_of_many_models_compares_with_the_faster_way(tmp_path: Path) -> None:
+    store = Store(tmp_path / "made-up.json", MACHINE)
+    net = many.NETS["seeds"]
+    for way, us in zip(many.WAYS, (2.0, 8.0, 4.0), strict=True):
+        store.add(many.key_of(net, 16, way), {"us_per_step": us, "bits": "a"})
+    assert "| 2 (2 to 2) | 8 (8 to 8) | 4 (4 to 4) | 2 (2 to 2) |" in many.report(store, [net], 16)
+    many.require_same_bits(store, [net], 16)
+    store.add(many.key_of(net, 16, many.WAYS[0]), {"us_per_step": 2.0, "bits": "b"})
+    with pytest.raises(SystemExit, match="seeds: expected the same parameters each way"):
+        many.require_same_bits(store, [net], 16)
 
 
 def test_a_child_that_fails_says_why() -> None:

@@ -152,6 +152,8 @@ def scripted(callback, values, model=None):
         ({"mode": "max"}, [1, 2, 3, 2], 3),
         ({"monitor": "accuracy"}, [1, 2, 3, 2], 3),
         ({"baseline": 1.0, "patience": 2}, [3, 2, 0.5], 1),
+        ({"baseline": 1.0, "patience": 2}, [3, 0.5, 0.4, 0.45, 0.45], 4),
+        ({"baseline": 1.0}, [3, 2], 1),
         ({"start_from_epoch": 3}, [1, 2, 3, 4, 3, 5], 5),
     ],
 )
@@ -164,6 +166,14 @@ def test_early_stopping_restores_the_best():
     callback = cr.EarlyStopping("loss", patience=2, restore_best_weights=True)
     assert scripted(callback, [3, 1, 2, 2], model) == 3
     assert (callback.best, callback.best_epoch, callback.stopped_epoch) == (1, 1, 3)
+    assert model.parameters()["0.bias"] == 1
+
+
+def test_early_stopping_restores_the_best_below_the_baseline():
+    model = cr.Sequential([cr.Input(1), cr.Dense(1)])
+    callback = cr.EarlyStopping("loss", patience=3, baseline=0.1, restore_best_weights=True)
+    assert scripted(callback, [3, 2, 4], model) == 2
+    assert (callback.best, callback.best_epoch) == (2, 1)
     assert model.parameters()["0.bias"] == 1
 
 
@@ -189,6 +199,54 @@ def test_reduce_lr_on_plateau():
     assert model.optimizer.lr == pytest.approx(0.05 * 0.5**4)
 
 
+def test_learning_rate_scheduler(capsys):
+    seen = []
+    schedule = cr.LearningRateScheduler(lambda epoch, lr: lr / 2 if epoch % 2 else lr, verbose=1)
+    record = cr.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(schedule.model.optimizer.lr))
+    model = fit([schedule, record], epochs=4)
+    assert seen == [0.05, 0.025, 0.025, 0.0125]
+    assert "LearningRateScheduler: learning rate 0.0125 for epoch 4" in capsys.readouterr().out
+    halves = cr.Sequential(model_and_data()[0].layers)
+    optimizer = cr.SGD(0.05)
+    for lr in seen:  # the rates do act: the same as fits with them
+        optimizer.lr = lr
+        halves.fit(*model_and_data()[1:], batch_size=10, loss="mse", optimizer=optimizer, verbose=0)
+    for name, value in halves.parameters().items():
+        np.testing.assert_array_equal(value, model.parameters()[name])
+    with pytest.raises(
+        TypeError, match=r"LearningRateScheduler: expected schedule as a function of epoch and learning rate, got 0.1"
+    ):
+        cr.LearningRateScheduler(0.1)
+    with pytest.raises(
+        ValueError, match="LearningRateScheduler: expected the learning rate as a finite number of at least 0, got -1"
+    ):
+        fit([cr.LearningRateScheduler(lambda epoch, lr: -1)])
+
+
+def test_on_train_error_is_called_with_the_error_and_the_history():
+    class Watch(cr.Callback):
+        seen = None
+
+        def on_train_error(self, error):
+            self.seen = (error, len(self.model.history))
+
+    def fail(epoch, logs):
+        if epoch == 2:
+            raise ZeroDivisionError
+
+    watch = Watch()
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit([cr.LambdaCallback(on_epoch_end=fail), watch], epochs=5)
+    assert watch.seen == (caught.value, 3)
+    diverging = Watch()
+    with pytest.raises(cr.TrainingDiverged) as caught:
+        fit([diverging], epochs=100, lr=1e20)
+    assert diverging.seen[0] is caught.value
+    forgiven = Watch()
+    fit([forgiven, cr.TerminateOnNaN()], epochs=100, lr=1e20)
+    assert forgiven.seen is None
+
+
 def test_terminate_on_nan(capsys):
     callback = cr.TerminateOnNaN()
     model = fit([callback], epochs=100, lr=1e20)
@@ -208,5 +266,12 @@ def test_csv_logger(tmp_path):
     assert [float(row["mae"]) for row in rows] == model.history.history["mae"]
     fit([cr.CSVLogger(path, append=True)], epochs=2, metrics=["mae"])
     assert len(list(csv.DictReader(path.read_text().splitlines()))) == 5
+    with pytest.raises(
+        ValueError, match=r"CSVLogger: expected the columns of .*log.csv, epoch, loss, mae, got epoch, loss, val_loss"
+    ):
+        fit([cr.CSVLogger(path, append=True)], validation_split=0.25)
+    assert len(path.read_text().splitlines()) == 6
+    fit([cr.CSVLogger(tmp_path / "new.csv", append=True)], epochs=2)
+    assert len((tmp_path / "new.csv").read_text().splitlines()) == 3
     fit([cr.CSVLogger(path, separator=";")], epochs=1)
     assert path.read_text().startswith("epoch;loss")

@@ -19,7 +19,9 @@ handler = signal.getsignal(signal.SIGINT)
 sent = []
 
 def interrupt():
-    time.sleep(0.4)
+    while model.history is None or not model.history.epoch:  # a loaded machine takes its time for an epoch
+        time.sleep(0.01)
+    time.sleep(0.3)
     sent.append(time.perf_counter())
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -60,6 +62,47 @@ thread.join()
 print(stopped[0] - sent[0])
 """
 
+BETWEEN = """
+stopped = []
+
+def kill_at_epoch(epoch, logs):
+    if epoch == 2:  # between two native runs
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+def worker():
+    try:
+        model.fit(x, y, epochs=10**9, loss="cross_entropy", verbose=0, validation_split=0.1,
+                  callbacks=cr.LambdaCallback(on_epoch_end=kill_at_epoch))
+    except KeyboardInterrupt:
+        stopped.append(time.perf_counter())
+
+thread = threading.Thread(target=worker)
+try:
+    thread.start()
+    time.sleep(60)
+    raise SystemExit("not interrupted")
+except KeyboardInterrupt:
+    pass
+while not stopped:
+    time.sleep(0.001)
+thread.join()
+print(stopped[0] - sent[0])
+"""
+
+MANY = """
+models = [model, *(cr.Sequential(model.layers, seed=seed) for seed in range(1, 5))]
+threading.Thread(target=interrupt).start()
+try:
+    cr.fit_many(models, x, y, epochs=10**9, loss="cross_entropy", verbose=0, validation_split=0.1)
+    raise SystemExit("not interrupted")
+except KeyboardInterrupt:
+    print(time.perf_counter() - sent[0])
+assert threading.active_count() == 1
+for other in models[1:]:
+    other.fit(x, y, epochs=1, loss="cross_entropy", verbose=0)
+"""
+
 AFTER = """
 assert signal.getsignal(signal.SIGINT) is handler
 losses = model.history.history["loss"]
@@ -71,10 +114,29 @@ assert model.evaluate(x, y)["loss"] < before + 1
 """
 
 
-@pytest.mark.parametrize("where", [MAIN, OTHER], ids=["main thread", "other thread"])
+@pytest.mark.parametrize("where", [MAIN, OTHER, BETWEEN, MANY], ids=["main thread", "other thread", "between runs", "many models"])
 @pytest.mark.parametrize(("rows", "width"), [(4000, 512), (50, 4)], ids=["long steps", "short epochs"])
 def test_interrupt(run_python, where, rows, width):
     code = (FIT + where + AFTER).replace("ROWS", str(rows)).replace("WIDTH", str(width))
     seconds = float(run_python(code))
     print(f"stopped after {1000 * seconds:.1f} ms")
     assert seconds < 1.0
+
+
+RESTORED = """
+def restore(epoch, logs):
+    signal.signal(signal.SIGINT, handler)  # as libraries put back what they found
+    if epoch == 0:
+        threading.Thread(target=interrupt).start()
+
+try:
+    model.fit(x, y, epochs=10**9, loss="cross_entropy", verbose=0, validation_split=0.1,
+              callbacks=cr.LambdaCallback(on_epoch_end=restore))
+    raise SystemExit("not interrupted")
+except KeyboardInterrupt:
+    print(time.perf_counter() - sent[0])
+"""
+
+
+def test_interrupt_after_a_callback_has_set_handlers(run_python):
+    assert float(run_python((FIT + RESTORED + AFTER).replace("ROWS", "4000").replace("WIDTH", "512"))) < 1.0

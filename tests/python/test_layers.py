@@ -55,7 +55,10 @@ def lambda_layer(p, x):
 
 
 CASES = {
-    "lambda": (lambda: [cr.Dense(7), cr.Lambda(gated, {"slope": 0.25, "shift": np.arange(7.0) / 3 + 0.1}), cr.Dense(2)], lambda_layer),
+    "lambda": (
+        lambda: [cr.Dense(7), cr.Lambda(gated, {"slope": 0.25, "shift": np.arange(7.0) / 3 + 0.1}), cr.Dense(2)],
+        lambda_layer,
+    ),
     "layer norm": (lambda: [cr.Dense(7), cr.LayerNorm(), cr.Activation("tanh"), cr.Dense(2)], layer_norm),
     "batch norm": (lambda: [cr.Dense(19), cr.BatchNorm(), cr.Activation("tanh"), cr.Dense(2)], batch_norm),
     "residual": (lambda: [cr.Dense(7, "tanh"), cr.Residual(cr.LayerNorm(), cr.Dense(7)), cr.Dense(2)], residual),
