@@ -39,6 +39,11 @@ def test_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 100 right" in capsys.readouterr().out
 
 
+def test_two_heads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("two_heads").main([]) == 0
+    assert re.search(r"price: R2 0\.9[89]\d; sold: accuracy 9\d\.\d%", capsys.readouterr().out)
+
+
 def test_losses_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     losses_and_metrics = example("losses_and_metrics")
     assert losses_and_metrics.coverage(np.array([[0.0], [1.0]]), np.array([[0.5], [0.5]])) == 0.5
