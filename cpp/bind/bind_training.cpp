@@ -132,6 +132,44 @@ class PyTrainer {
     return "time";
   }
 
+  py::dict state() const {
+    const train::TrainerState state = trainer_->state();
+    py::dict arrays;
+    for (const auto& [name, tensor] : state.arrays) arrays[name.c_str()] = array_from(tensor);
+    py::dict result;
+    result["epoch"] = state.epoch;
+    result["step"] = state.step;
+    result["iterations"] = state.iterations;
+    result["rows"] = state.sums.rows;
+    result["losses"] = state.sums.losses;
+    result["weight"] = state.sums.weight;
+    result["metrics"] = state.sums.metrics;
+    result["penalty"] = state.sums.penalty;
+    py::list collected;
+    for (const train::Collected& of_head : state.sums.collected) {
+      const std::vector<double> numbers = of_head.numbers();
+      collected.append(py::array_t<double>(static_cast<py::ssize_t>(numbers.size()), numbers.data()));
+    }
+    result["collected"] = collected;
+    result["numbers"] = state.numbers;
+    result["arrays"] = arrays;
+    return result;
+  }
+
+  void set_state(std::uint64_t epoch, std::size_t step, std::uint64_t iterations, std::size_t rows, std::vector<double> losses,
+                 double weight, std::vector<double> metrics, double penalty, const std::vector<std::vector<double>>& collected,
+                 const std::map<std::string, double>& numbers, const std::map<std::string, py::array>& arrays) {
+    train::TrainerState state{epoch, step, iterations, {}, numbers, {}};
+    state.sums.losses = std::move(losses);
+    state.sums.weight = weight;
+    state.sums.rows = rows;
+    state.sums.metrics = std::move(metrics);
+    state.sums.penalty = penalty;
+    for (const std::vector<double>& of_head : collected) state.sums.collected.push_back(train::Collected::from_numbers(of_head));
+    for (const auto& [name, array] : arrays) state.arrays.emplace(name, tensor_from(array, name.c_str()));
+    trainer_->set_state(state);
+  }
+
   py::dict train_on_batch(const std::vector<py::array>& x, const std::vector<py::array>& y,
                           const std::optional<py::array>& weight) {
     const Dataset data = dataset({x, y, weight});
@@ -310,6 +348,10 @@ void bind_training(py::module_& module) {
       .def("run", &PyTrainer::run, py::arg("until_epoch"), py::arg("until_step"), py::arg("seconds"))
       .def("history", &PyTrainer::history, py::arg("first") = 0)
       .def("running", &PyTrainer::running)
+      .def("state", &PyTrainer::state)
+      .def("set_state", &PyTrainer::set_state, py::kw_only(), py::arg("epoch"), py::arg("step"), py::arg("iterations"),
+           py::arg("rows"), py::arg("losses"), py::arg("weight"), py::arg("metrics"), py::arg("penalty"),
+           py::arg("collected"), py::arg("numbers"), py::arg("arrays"))
       .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("explain", [](PyTrainer& self) { return self.trainer().explain(); });

@@ -217,6 +217,59 @@ void Collected::clear() noexcept {
   classes_.clear();
 }
 
+std::vector<double> Collected::numbers() const {
+  // Counts are far below 2^53. Each part begins with its length.
+  std::vector<double> all = {static_cast<double>(rows_), static_cast<double>(columns_.size())};
+  for (const Column& column : columns_) all.insert(all.end(), {column.mean, column.squares, column.errors});
+  for (const Scores* scores : {&positive_, &negative_}) {
+    all.push_back(static_cast<double>(scores->values().size()));
+    all.insert(all.end(), scores->values().begin(), scores->values().end());
+  }
+  all.push_back(static_cast<double>(classes_.size()));
+  for (const Class& c : classes_) {
+    for (const std::uint64_t count : {c.right, c.predicted, c.actual}) all.push_back(static_cast<double>(count));
+  }
+  return all;
+}
+
+Collected Collected::from_numbers(std::span<const double> numbers) {
+  std::size_t next = 0;
+  const auto refuse = [] { throw std::invalid_argument("state: expected what metrics have collected, got something else"); };
+  const auto number = [&] {
+    if (next == numbers.size()) refuse();
+    return numbers[next++];
+  };
+  const auto count = [&] {
+    const double value = number();
+    if (!(value >= 0 && value < 0x1p53) || value != std::floor(value)) refuse();
+    return static_cast<std::uint64_t>(value);
+  };
+  const auto length = [&](std::size_t each) {
+    const std::uint64_t items = count();
+    if (items > (numbers.size() - next) / each) refuse();
+    return static_cast<std::size_t>(items);
+  };
+  Collected made;
+  made.rows_ = static_cast<std::size_t>(count());
+  made.columns_.resize(length(3));
+  for (Column& column : made.columns_) {
+    column.mean = number();
+    column.squares = number();
+    column.errors = number();
+  }
+  for (Scores* scores : {&made.positive_, &made.negative_}) {
+    for (std::size_t left = length(1); left > 0; --left) scores->add(number());
+  }
+  made.classes_.resize(length(3));
+  for (Class& c : made.classes_) {
+    c.right = count();
+    c.predicted = count();
+    c.actual = count();
+  }
+  if (next != numbers.size()) refuse();
+  return made;
+}
+
 double Collected::r2() const {
   if (rows_ < 2) return kNaN;
   double sum = 0;

@@ -58,6 +58,7 @@ class Scores {
   void add(const Scores& other);
   void clear() noexcept;
   [[nodiscard]] bool has_nan() const noexcept { return has_nan_; }
+  [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
   /// In ascending order; without a NaN among them.
   [[nodiscard]] std::span<const double> sorted() const;
 
@@ -74,6 +75,9 @@ class Collected {
   void add(const MetricPlan& plan, const Rows<T>& rows);
   void add(const Collected& other);
   void clear() noexcept;
+  /// All of it as numbers, for files, and back: std::invalid_argument for what no `numbers` gave.
+  [[nodiscard]] std::vector<double> numbers() const;
+  static Collected from_numbers(std::span<const double> numbers);
 
   /// R^2 = 1 - sum (y - p)^2 / sum (y - mean y)^2 of each column, their mean; a column that is constant counts 1 where it is
   /// predicted exactly and else 0; NaN for fewer than two rows (scikit-learn's r2_score).

@@ -86,6 +86,12 @@ void Optimizer<T>::commit() noexcept {
   beta2_power_ *= settings_.beta2;
 }
 
+template <class T>
+OptimizerState<T> Optimizer<T>::state() {
+  return {{{"first", &update_.first}, {"second", &update_.second}},
+          {{"beta1_power", &beta1_power_}, {"beta2_power", &beta2_power_}}};
+}
+
 template class Optimizer<float>;
 template class Optimizer<double>;
 

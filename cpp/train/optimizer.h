@@ -3,6 +3,8 @@
 
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "plan/execute.h"
 
@@ -24,6 +26,14 @@ struct OptimizerSettings {
 /// From names and numbers; std::invalid_argument for an unknown optimizer or setting.
 [[nodiscard]] OptimizerSettings optimizer_settings(const std::string& name, const std::map<std::string, double>& values);
 
+/// What updates leave behind for the next: matrices that follow the parameters (in their order, in their masters' layout), and
+/// numbers. What is listed here is what files hold.
+template <class T>
+struct OptimizerState {
+  std::vector<std::pair<std::string, std::vector<plan::PanelMatrix<T>>*>> matrices;
+  std::vector<std::pair<std::string, double*>> numbers;
+};
+
 template <class T>
 class Optimizer {
  public:
@@ -36,6 +46,7 @@ class Optimizer {
   void prepare() noexcept;
   /// The update for which `prepare` set the scalars has been made.
   void commit() noexcept;
+  [[nodiscard]] OptimizerState<T> state();
   [[nodiscard]] plan::Update<T>& update() noexcept { return update_; }
 
  private:

@@ -85,6 +85,32 @@ class TrainerOf final : public Trainer {
     batch_size_ = 0;
   }
 
+  TrainerState state() override {
+    const Busy busy(busy_);
+    TrainerState state{epoch_, step_, iterations_, sums_, {}, {}};
+    save_optimizer(optimizer_, network_.parameters(), state);
+    return state;
+  }
+
+  void set_state(const TrainerState& state) override {
+    const Busy busy(busy_);
+    if (state.step != 0 && state.step >= steps_per_epoch()) {
+      throw std::invalid_argument(text("state: expected a step below ", steps_per_epoch(), ", got ", state.step));
+    }
+    Sums sums = state.sums;
+    std::size_t metrics = 0;
+    for (const HeadSettings& head : settings_.heads) metrics += head.metrics.by_row().size();
+    require_sums("losses", settings_.heads.size(), sums.losses.size());
+    require_sums("metrics", metrics, sums.metrics.size());
+    require_sums("heads", settings_.heads.size(), sums.collected.size());
+    load_optimizer(optimizer_, network_.parameters(), state);
+    epoch_ = state.epoch;
+    step_ = state.step;
+    iterations_ = state.iterations;
+    sums_ = std::move(sums);
+    ordered_ = false;
+  }
+
   RunStatus run(const RunLimits& limits, StopSignal stop) override {
     const Busy busy(busy_);
     if (batch_size_ == 0) throw Error("run: expected data, got none bound");
@@ -158,6 +184,12 @@ class TrainerOf final : public Trainer {
     Averages averages = evaluator_.result();
     averages.loss += penalty();
     return averages;
+  }
+
+  /// Before the first step there are none.
+  static void require_sums(const char* what, std::size_t expected, std::size_t got) {
+    if (got != 0 && got != expected)
+      throw std::invalid_argument(text("state: expected the sums of ", expected, " ", what, ", got ", got));
   }
 
   [[nodiscard]] plan::TeamCost cost(std::size_t rows, plan::Occasion occasion) {

@@ -14,6 +14,7 @@
 #include "train/evaluator.h"
 #include "train/network.h"
 #include "train/optimizer.h"
+#include "train/trainer_state.h"
 
 namespace chainrule::train {
 
@@ -60,6 +61,9 @@ class Trainer {
   /// Sets the data, which the caller keeps alive until `unbind`. An epoch left half-way ends; the history starts anew.
   virtual void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) = 0;
   virtual void unbind() = 0;
+  [[nodiscard]] virtual TrainerState state() = 0;
+  /// Goes on from there, all or nothing. Within an epoch only where data is bound: std::invalid_argument otherwise.
+  virtual void set_state(const TrainerState& state) = 0;
   /// Trains. TrainingDiverged where a loss is NaN or infinite: the parameters stay as before that step.
   virtual RunStatus run(const RunLimits& limits, StopSignal stop) = 0;
   /// One update from one batch; its mean loss and metrics.

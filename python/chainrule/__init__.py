@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import activations, callbacks, initializers, losses, metrics, optimizers
 from chainrule._core import __version__
-from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
+from chainrule.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, LambdaCallback, ReduceLROnPlateau, TerminateOnNaN
 from chainrule.embedding import Embedding
 from chainrule.errors import ChainruleError, CorruptFileError, TrainingDiverged
 from chainrule.functional import Model
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from chainrule.graphs import Graph, trace
     from chainrule.learning_rates import LearningRateScheduler
     from chainrule.many import fit_many
+    from chainrule.saving import load
+    from chainrule.torch_modules import from_torch
     from chainrule.tracking import MLflow, OptunaPruning, TensorBoard
     from chainrule.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from chainrule.variables import Variable, variable
@@ -52,6 +54,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "ChainruleError",
+    "Checkpoint",
     "Compiled",
     "CorruptFileError",
     "Dense",
@@ -87,6 +90,7 @@ __all__ = [
     "concatenate",
     "elementwise_grad",
     "fit_many",
+    "from_torch",
     "get_num_threads",
     "grad",
     "hessian",
@@ -95,6 +99,7 @@ __all__ = [
     "initializers",
     "jacobian",
     "jvp",
+    "load",
     "losses",
     "metrics",
     "multiply",
@@ -118,6 +123,8 @@ _LATER = {
     "fit_many": "many",
     **dict.fromkeys(("MLflow", "OptunaPruning", "TensorBoard"), "tracking"),
     "operators": "operators",
+    "load": "saving",
+    "from_torch": "torch_modules",
 }
 
 

@@ -166,6 +166,22 @@ class Network:
         """Each output, from each input."""
     def explain(self) -> str: ...
 
+class TrainerState(TypedDict):
+    """What a training holds beside the parameters. rows, losses, weight, metrics, penalty: sums of the epoch under way; collected: by
+    head, what metrics of all its rows together need. numbers, arrays: the optimizer's; an array "<kind>.<parameter>" has the parameter's shape."""
+
+    epoch: int
+    step: int
+    iterations: int
+    rows: int
+    losses: list[float]
+    weight: float
+    metrics: list[float]
+    penalty: float
+    collected: list[NDArray[np.float64]]
+    numbers: dict[str, float]
+    arrays: dict[str, NDArray[Any]]
+
 @final
 class Head:
     """A loss of one output, and what is counted beside it.
@@ -246,6 +262,24 @@ class Trainer:
         """Per epoch completed since `bind`, from number `first` on: "loss", of several heads "<name>_loss", metrics; the same with "val_"."""
     def running(self) -> dict[str, float]:
         """Loss and metrics so far in the epoch under way."""
+    def state(self) -> TrainerState:
+        """Copies all that training holds beside the parameters. Raises ChainruleError while another thread trains."""
+    def set_state(
+        self,
+        *,
+        epoch: int,
+        step: int,
+        iterations: int,
+        rows: int,
+        losses: Sequence[float],
+        weight: float,
+        metrics: Sequence[float],
+        penalty: float,
+        collected: Sequence[NDArray[np.float64]],
+        numbers: Mapping[str, float],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Goes on from a state of a trainer like this one, all or nothing. A step other than 0 needs bound data. Raises ValueError."""
     def train_on_batch(
         self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...

@@ -94,6 +94,11 @@ class ELU(ActivationFunction):
         self.alpha = validation.real(alpha, "ELU", "alpha", least=0)
 
 
+# The fixed point of mean 0 and variance 1 (Klambauer et al. 2017, equation 14).
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+
+
 class SELU(ActivationFunction):
     """f(x) = 1.0507 x for x > 0, else 1.0507 * 1.67326 (exp(x) - 1) (Klambauer et al. 2017)."""
 

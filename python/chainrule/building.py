@@ -1,11 +1,12 @@
 """From the structure of a model to native graphs and a native network with its initial parameters."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule._core import Graph, Network
 from chainrule.structure import Structure
+from chainrule.validation import Array
 
 
 class BuiltGraph(NamedTuple):
@@ -41,12 +42,14 @@ def make_graph(structure: Structure, features: Sequence[int], dtype: str, *, tra
     return BuiltGraph(graph, inputs, [nodes[i] for i in structure.outputs.values()])
 
 
-def build(structure: Structure, features: Sequence[int], dtype: str, seed: int) -> Built:
-    """Return a network with its initial parameters, keyed by the seed and each parameter's number."""
+def build(structure: Structure, features: Sequence[int], dtype: str, seed: int, values: Mapping[str, Array] | None = None) -> Built:
+    """Return a network with these values of all parameters, or with initial ones, keyed by the seed and each parameter's number."""
     widths = structure.output_widths(features)
     built = make_graph(structure, features, dtype, training=False)
     network = Network(built.graph, built.inputs, built.outputs)
     specs = structure.parameter_specs(features)
-    network.set_parameters({name: spec.initial.values(spec.shape, seed, key) for key, (name, spec) in enumerate(specs.items())})
+    if values is None:
+        values = {name: spec.initial.values(spec.shape, seed, key) for key, (name, spec) in enumerate(specs.items())}
+    network.set_parameters(values)
     shapes = {name: spec.shape for name, spec in specs.items()}
     return Built(network, tuple(features), widths, shapes, frozenset(name for name, spec in specs.items() if spec.trained))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chainrule.model import Trainable
     from chainrule.validation import Array
 
-__all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ReduceLROnPlateau", "TerminateOnNaN"]
+__all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "LambdaCallback", "ReduceLROnPlateau", "TerminateOnNaN"]
 
 Logs = Mapping[str, float]
 
@@ -55,6 +55,13 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive "epochs", "steps" and "verbose"."""
         self.params = params
+
+    def state(self) -> dict[str, object]:
+        """Return what files of a fit hold of this callback: numbers and arrays by name, nothing for most."""
+        return {}
+
+    def set_state(self, state: dict[str, object]) -> None:
+        """Receive what `state` returned, after `on_train_begin` of a fit that goes on from a file."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Act before the first epoch."""
@@ -217,6 +224,18 @@ class EarlyStopping(Callback):
         """The best value."""
         return self._best.value
 
+    def state(self) -> dict[str, object]:
+        """Return the best epoch, its parameters where they are restored, and how long it was waited."""
+        parameters = {f"parameters/{name}": value for name, value in (self._parameters or {}).items()}
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited, **parameters}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting."""
+        self._best.start(float(state["best"]))
+        self.best_epoch, self._waited = int(state["best_epoch"]), int(state["waited"])
+        prefix = "parameters/"
+        self._parameters = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)} or None
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget an earlier fit."""
         self._begin()
@@ -290,6 +309,15 @@ class ReduceLROnPlateau(Callback):
         self.cooldown = validation.integer(cooldown, operation, "cooldown", 0)
         self.min_lr = validation.real(min_lr, operation, "min_lr", least=0)
         self._waited = self._resting = 0
+
+    def state(self) -> dict[str, object]:
+        """Return the best value, and how long it was waited and rested."""
+        return {"best": self._best.value, "waited": self._waited, "resting": self._resting}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting."""
+        self._best.start(float(state["best"]))
+        self._waited, self._resting = int(state["waited"]), int(state["resting"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget an earlier fit."""
@@ -396,3 +424,6 @@ class CSVLogger(Callback):
         from pathlib import Path  # takes longer to import than all of chainrule
 
         return Path(self.filename).open(mode, encoding="utf-8", newline="")
+
+
+from chainrule.checkpoint import Checkpoint  # noqa: E402  # made from the classes above

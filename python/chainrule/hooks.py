@@ -1,13 +1,17 @@
 """The callbacks of one fit, called only where they have something to say."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule.callbacks import Callback, TerminateOnNaN
 from chainrule.errors import TrainingDiverged
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
+
+
+# Class and state.
+CallbackStates: TypeAlias = "list[tuple[str, dict[str, object]]]"
 
 
 class CallbackList:
@@ -35,12 +39,30 @@ class CallbackList:
         for callback in self._overriding(method):
             getattr(callback, method)(*arguments)
 
+    def states(self) -> CallbackStates:
+        """Return class and state of each callback that has one."""
+        held = [(type(callback).__name__, callback.state()) for callback in self._with_state()]
+        return [(kind, state) for kind, state in held if state]
+
+    def restore(self, states: CallbackStates) -> None:
+        """Give each callback that has a state the first of an interrupted fit that was of its class and is not taken yet."""
+        left = list(states)
+        for callback in self._with_state():
+            kind = type(callback).__name__
+            found = next((state for state in left if state[0] == kind and callback.state()), None)
+            if found is not None:
+                left.remove(found)
+                callback.set_state(found[1])
+
     def forgives(self, error: TrainingDiverged) -> bool:
         """Say whether a callback takes this error for a normal end."""
         takers = [callback for callback in self._callbacks if isinstance(callback, TerminateOnNaN)]
         for callback in takers:
             callback.on_training_diverged(error)
         return bool(takers)
+
+    def _with_state(self) -> list[Callback]:
+        return [callback for callback in self._callbacks if callable(getattr(callback, "state", None))]
 
     def _overriding(self, method: str) -> list[Callback]:
         base = getattr(Callback, method)

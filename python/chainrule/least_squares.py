@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -159,6 +159,39 @@ class LeastSquaresTrainer:
     def unbind(self) -> None:
         """Let go of the data."""
         self._bound = None
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return self._iterations
+
+    def state(self) -> "_core.TrainerState":
+        """Return what training holds beside the model's parameters: its damping, and the parameters in float64."""
+        arrays = {f"precise.{name}": value for name, value in self._parameters(self._network).items()}
+        numbers = {"damping": self._damping}
+        place = {"epoch": self.epoch, "step": 0, "iterations": self._iterations}
+        sums = {"rows": 0, "losses": [], "weight": 0.0, "metrics": [], "penalty": 0.0, "collected": []}
+        return cast("_core.TrainerState", {**place, **sums, "numbers": numbers, "arrays": arrays})
+
+    def set_state(
+        self,
+        *,
+        epoch: int,
+        step: int,
+        iterations: int,
+        rows: int,
+        losses: Sequence[float],
+        weight: float,
+        metrics: Sequence[float],
+        penalty: float,
+        collected: Sequence[Array],
+        numbers: Mapping[str, float],
+        arrays: Mapping[str, Array],
+    ) -> None:
+        """Go on from a state of a trainer like this one, all or nothing."""
+        damping = float(numbers["damping"])
+        self._network.set_parameters({name: arrays[f"precise.{name}"] for name in self._built.shapes})
+        self._damping, self.epoch, self._iterations = damping, epoch, iterations
 
     def run(self, until_epoch: int, until_step: int, seconds: float) -> str:
         """Train until an epoch, or for about so many seconds, or until no step helps any more ("converged")."""

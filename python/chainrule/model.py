@@ -1,7 +1,9 @@
 """What trains: `fit`, steps, evaluation, for models of any structure."""
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 from chainrule import summary, validation
@@ -13,22 +15,26 @@ from chainrule.hooks import CallbackList
 from chainrule.judge import Judge, called, in_order
 from chainrule.losses import Loss
 from chainrule.optimizers import Optimizer
+from chainrule.portable import Portable
 from chainrule.progress import checked_verbose, make_progress
 from chainrule.sessions import Sessions
-from chainrule.stack import Stack
 from chainrule.structure import Structure
-from chainrule.training import FitLoop
+from chainrule.training import FitLoop, FitPlace
 
 __all__ = ["Trainable"]
 
 
-class Trainable(Stack):
+class Trainable(Portable):
     """Base of `Sequential` and `Model`: everything but how their layers are put together."""
 
     def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
         super().__init__(structure, seed=seed, dtype=dtype)
         self._sessions = Sessions(structure, self._dtype, self._seed)
         self._lock = threading.Lock()  # held while the model trains
+        self._training_thread = 0
+        self._fit_place: FitPlace | None = None  # of the last fit, with this trainer
+        self._fit_trainer: object = None
+        self._hooks = CallbackList(())
         self.history: History | None = None
         self.stop_training = False
 
@@ -55,6 +61,7 @@ class Trainable(Stack):
         loss_weights: object = None,
         callbacks: Iterable[Callback] | Callback = (),
         verbose: int | str = "auto",
+        resume_from: "str | PathLike[str] | None" = None,
     ) -> History:
         """Train: minimise the mean loss over batches of rows.
 
@@ -96,6 +103,11 @@ class Trainable(Stack):
             See `chainrule.callbacks`.
         verbose : {"auto", 0, 1, 2}, default "auto"
             0: silent; 1: a bar on a terminal with tqdm, else lines; 2: lines; "auto": 1.
+        resume_from : path-like, optional
+            A file that a `Checkpoint` of an interrupted fit, or `save`, has written: the fit takes its parameters, optimizer state,
+            learning rate, history and place in the epochs, and goes on to `epochs` in all, bit for bit like the fit that was not
+            interrupted. Data and all other arguments are given as before. Callbacks of the same classes get their state back;
+            a `CSVLogger` goes on in its file with append=True; `on_epoch_begin` is called again for an epoch under way.
 
         Returns
         -------
@@ -106,7 +118,10 @@ class Trainable(Stack):
         ------
         TypeError, ValueError
             For data, names or numbers that do not fit. The model is unchanged then, but for one case: a NaN or infinity in `x` is
-            found when its batch is read in the first epoch, and the steps before it have been taken.
+            found when its batch is read in the first epoch, and the steps before it have been taken. ValueError also where
+            `resume_from` is of a model, optimizer or fit that differs.
+        FileNotFoundError, CorruptFileError
+            For a `resume_from` that is not there, or not as it was written.
         TrainingDiverged
             When the loss becomes NaN or infinite; parameters stay as before that step. See `TerminateOnNaN`.
         ChainruleError
@@ -153,16 +168,28 @@ class Trainable(Stack):
             batch_size = choice.optimizer.batch_size(batch_size, training.rows)
             self.build(*(array.shape[1] for array in training.x))
             self._keep_names(x)
+            place = FitPlace(0, training.rows, batch_size, shuffle, data.validation is not None)
+            resumed = None
+            if resume_from is not None:
+                if y is None:
+                    raise ValueError("fit: expected x and y as arrays with resume_from, got an iterable, whose place is in no file")
+                from chainrule import resuming  # few fits need it
+
+                resumed = resuming.read(resume_from, self, goal, choice, place)
             session = self._sessions.for_training(self._ready("fit"), goal, choice)
             trainer = data.bind(session.trainer, batch_size=batch_size, shuffle=shuffle)
             session = session._replace(trainer=trainer)
             self.stop_training = False
-            history = self.history = History()
+            history, first, states = History(), trainer.epoch, []
+            if resumed is not None:
+                history, first, states = resumed.apply(self, session), resumed.first, resumed.callbacks
+            self.history, self._hooks = history, hooks
+            self._fit_place, self._fit_trainer = place._replace(first=first), trainer
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
             try:
                 hooks.start(self, {"epochs": epochs, "steps": trainer.steps_per_epoch, "verbose": verbose})
                 judge = Judge(goal, self._predict_rows, None if y is None else training, data.validation)
-                FitLoop(self, session, epochs, hooks, progress, history, judge).run()
+                FitLoop(self, session, epochs, hooks, progress, history, judge, first, states).run()
             finally:
                 progress.close()
                 trainer.unbind()
@@ -299,6 +326,10 @@ class Trainable(Stack):
             parts.append(self._sessions.last.trainer.explain())
         return "\n".join(parts)
 
+    def _updates(self) -> int:
+        """Return the number of updates of the last training."""
+        return 0 if self._sessions.last is None else self._sessions.last.trainer.iterations
+
     def summary(self) -> None:
         """Print a table of the layers: kind, shape that comes out, number of parameters, and what each is called on where not in line.
 
@@ -328,3 +359,16 @@ class Trainable(Stack):
     def _begin_training(self, operation: str) -> None:
         if not self._lock.acquire(blocking=False):
             raise ChainruleError(f"{operation}: expected a model that nothing trains, got one that is training already")
+        self._training_thread = threading.get_ident()
+
+    @contextlib.contextmanager
+    def _at_rest(self, operation: str) -> Iterator[None]:
+        """Keep other threads from training meanwhile; the thread that trains, whose callbacks call this, may pass."""
+        taken = self._lock.acquire(blocking=False)
+        if not taken and self._training_thread != threading.get_ident():
+            raise ChainruleError(f"{operation}: expected a model that no other thread trains, got one that is training")
+        try:
+            yield
+        finally:
+            if taken:
+                self._lock.release()

@@ -118,6 +118,11 @@ class Sessions:
             last = self.last = self._make(built, goal, choice, training=True)
         return last
 
+    def restore(self, built: Built, goal: Goal, choice: Choice) -> Session:
+        """Begin a session that a file describes, whose user has been warned before."""
+        self.last = self._make(built, goal, choice, training=True)
+        return self.last
+
     def for_evaluation(self, built: Built, goal: Goal) -> Session:
         """Return a session that serves for evaluation: the last training's, where its goal is the same."""
         for session in (self.last, self._evaluating):

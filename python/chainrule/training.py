@@ -1,16 +1,26 @@
 """The loop of `fit` around the native trainer: it gives the trainer as much to do at once as callbacks and progress display allow."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chainrule.errors import TrainingDiverged
 from chainrule.history import History
-from chainrule.hooks import CallbackList
+from chainrule.hooks import CallbackList, CallbackStates
 from chainrule.judge import Judge
 from chainrule.progress import Progress
 from chainrule.sessions import Session
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
+
+
+class FitPlace(NamedTuple):
+    """What a fit was called with that its place in the epochs depends on; `first`: the trainer's epoch when it began."""
+
+    first: int
+    rows: int
+    batch_size: int
+    shuffle: bool
+    validation: bool
 
 
 class FitLoop:
@@ -25,6 +35,8 @@ class FitLoop:
         progress: Progress,
         history: History,
         judge: Judge,
+        first: int,
+        callback_states: CallbackStates,
     ) -> None:
         self._model = model
         self._trainer = session.trainer
@@ -34,8 +46,9 @@ class FitLoop:
         self._progress = progress
         self._history = history
         self._judge = judge
-        self._first = session.trainer.epoch
-        self._done = 0
+        self._callback_states = callback_states
+        self._first = first
+        self._done = self._before = session.trainer.epoch - first  # epochs done, and those of them before this call
 
     def run(self) -> None:
         """Train until the last epoch, or until somebody sets `model.stop_training`."""
@@ -48,6 +61,7 @@ class FitLoop:
 
     def _run(self) -> None:
         self._callbacks.call("on_train_begin", {})
+        self._callbacks.restore(self._callback_states)
         steps = self._callbacks.wants("on_train_batch_begin", "on_train_batch_end")
         stop_each_epoch = steps or self._callbacks.wants("on_epoch_begin", "on_epoch_end") or bool(self._judge)
         try:
@@ -95,5 +109,5 @@ class FitLoop:
 
     def _collect(self) -> None:
         if self._trainer.epoch > self._first + self._done:
-            self._history.extend(self._judge(self._trainer.history(self._done)))
+            self._history.extend(self._judge(self._trainer.history(self._done - self._before)))
             self._done = self._trainer.epoch - self._first

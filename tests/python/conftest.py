@@ -12,12 +12,16 @@ import pytest
 import chainrule as cr
 
 # Without PyTorch or JAX there is nothing to compare with, so that file is not collected at all.
-PEERS = {"torch": "test_torch.py", "jax": "test_jax.py", "sklearn": "test_sklearn_numbers.py"}
-collect_ignore = [file for peer, file in PEERS.items() if not importlib.util.find_spec(peer)]
+PEERS = {
+    "torch": ["test_torch.py", "test_torch_modules.py"],
+    "jax": ["test_jax.py"],
+    "sklearn": ["test_sklearn_numbers.py"],
+}
+collect_ignore = [file for peer, files in PEERS.items() if not importlib.util.find_spec(peer) for file in files]
 
 
 def pytest_report_header():
-    compared = [peer for peer, file in PEERS.items() if file not in collect_ignore]
+    compared = [peer for peer, files in PEERS.items() if files[0] not in collect_ignore]
     return f"chainrule {cr.__version__}, {cr.info()['isa']}, {cr.get_num_threads()} threads; compared with: {', '.join(compared) or 'no peer'}"
 
 

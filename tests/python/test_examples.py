@@ -5,6 +5,7 @@ import gzip
 import importlib.util
 import re
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -49,6 +50,19 @@ def test_losses_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     assert losses_and_metrics.coverage(np.array([[0.0], [1.0]]), np.array([[0.5], [0.5]])) == 0.5
     assert losses_and_metrics.main([]) == 0
     assert "features in use: [0, 1]" in capsys.readouterr().out
+
+
+def test_save_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("save_and_export").main(["--folder", str(tmp_path / "net")]) == 0
+    printed = capsys.readouterr().out
+    assert "the same bits as without interruption" in printed
+    for name in ("checkpoint.safetensors", "main.c", "net.h", "net.onnx", "net.safetensors"):
+        assert name in printed
+        assert (tmp_path / "net" / name).exists()
+    built = subprocess.run(["cc", "-std=c99", "main.c", "-o", "net", "-lm"], cwd=tmp_path / "net", check=False)
+    assert built.returncode == 0
+    answer = subprocess.run([tmp_path / "net" / "net"], input="0.5 0.25 -0.5", capture_output=True, text=True, check=True).stdout
+    assert abs(float(answer) - (np.sin(1.5) * 0.25 + 0.25)) < 0.05
 
 
 def test_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

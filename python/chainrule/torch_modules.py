@@ -1,0 +1,289 @@
+"""Models from PyTorch's modules, and back. PyTorch is imported when one of them is made.
+
+`_FROM` and `_TO` are the tables: one line for a module or a layer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from chainrule import activations
+from chainrule.activations import ActivationFunction
+from chainrule.embedding import Embedding
+from chainrule.layer_calls import Call, layer_calls, unsupported
+from chainrule.layers import Activation, Dense, Dropout, Layer
+from chainrule.normalization import BatchNorm, LayerNorm
+from chainrule.validation import Array
+from chainrule.values import Input
+
+if TYPE_CHECKING:
+    from chainrule.sequential import Sequential
+    from chainrule.stack import Stack
+
+__all__ = ["from_torch"]
+
+
+def from_torch(module: Any) -> "Sequential":
+    """Make a model with the layers and parameters of a PyTorch module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A ``torch.nn.Sequential``, which may hold others, or one of these: Linear, LayerNorm, BatchNorm1d, Embedding, Dropout, Identity,
+        Flatten (of rows that are flat already, or after an Embedding), ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Sigmoid, Tanh, Softplus,
+        Mish, Softmax, LogSoftmax.
+
+    Returns
+    -------
+    Sequential
+        Of the parameters' dtype; each module is a layer, so that positions, and names of parameters, are those of a flat
+        ``torch.nn.Sequential`` without Identity and Flatten.
+
+    Raises
+    ------
+    TypeError
+        For any other module, and for parameters of another type than float32 or float64.
+    ValueError
+        For a setting that chainrule has not, such as ``GELU(approximate="tanh")``, and a module without any parameters.
+    ImportError
+        Without PyTorch.
+    """
+    torch = _torch("from_torch")
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"from_torch: expected a torch.nn.Module, got {type(module).__name__}")
+    from chainrule.sequential import Sequential  # which imports this file's neighbours
+
+    layers: list[Layer] = []
+    values: dict[str, Array] = {}
+    features = None
+    dtype = None
+    for part in _flat(module, torch):
+        make = _FROM.get(type(part).__name__) if type(part).__module__.startswith("torch.nn.") else None
+        if make is None:
+            known = ", ".join(sorted(_FROM))
+            raise TypeError(f"from_torch: expected modules among {known}, got {part!r}")
+        layer = make(part)
+        if layer is None:
+            continue
+        for name, tensor in part.state_dict().items():
+            if name == "num_batches_tracked":
+                continue
+            value = tensor.detach().cpu().numpy() if tensor.dtype in (torch.float32, torch.float64) else None
+            if value is None or dtype not in (None, value.dtype.name):
+                raise TypeError(f"from_torch: expected parameters all of float32 or all of float64, got {tensor.dtype} in {part!r}")
+            dtype = value.dtype.name
+            values[f"{len(layers)}.{name}"] = value
+        if features is None and not isinstance(layer, Embedding):
+            features = _width(part)
+        layers.append(layer)
+    if features is None or dtype is None:
+        raise ValueError(
+            "from_torch: expected a Linear or a normalisation, which tells the number of features, got a module without any"
+        )
+    for layer in layers:
+        if isinstance(layer, Embedding):
+            features //= layer.dim  # columns of numbers, of which each gives so many
+    model = Sequential([Input(features), *layers], dtype=dtype)
+    model.load_state_dict(values)
+    return model
+
+
+def to_torch(model: "Stack") -> Any:
+    """Return the model as a ``torch.nn.Sequential``; see `Sequential.to_torch`."""
+    torch = _torch("to_torch")
+    calls = layer_calls(model, "to_torch", inference=False)
+    modules: OrderedDict[str, Any] = OrderedDict()
+    if len(calls.inputs) != 1 or list(calls.outputs.values()) != [len(calls.calls)]:
+        raise TypeError("to_torch: expected one input and one output, layers one after the other between them")
+    (scale,) = calls.inputs.values()
+    if scale != 1:
+        modules["scale"] = _scale_class()(scale)
+    for before, call in enumerate(calls.calls):
+        if call.inputs != (before,):
+            raise TypeError(f"to_torch: expected layers one after the other, got a branch at {call.layer!r}")
+        make = _TO.get(type(call.layer))
+        if make is None:
+            raise unsupported("to_torch", call)
+        modules[call.name] = make(torch.nn, call)
+        if isinstance(call.layer, Embedding):
+            modules[f"{call.name}-flat"] = torch.nn.Flatten()
+    result = torch.nn.Sequential(modules).to(getattr(torch, calls.dtype))
+    result.load_state_dict({name: torch.from_numpy(value) for name, value in model.state_dict().items()})
+    return result.eval()
+
+
+def _dense(part: Any) -> Layer:
+    return Dense(part.out_features, use_bias=part.bias is not None)
+
+
+def _require(part: Any, holds: bool) -> None:
+    if not holds:
+        raise ValueError(f"from_torch: expected settings that chainrule has, got {part!r}")
+
+
+def _plain(make: Callable[[], ActivationFunction]) -> Callable[[Any], Layer]:
+    return lambda part: Activation(make())
+
+
+def _by_row(make: Callable[[], ActivationFunction]) -> Callable[[Any], Layer]:
+    def made(part: Any) -> Layer:
+        _require(part, part.dim in (None, 1, -1))
+        return Activation(make())
+
+    return made
+
+
+def _gelu(part: Any) -> Layer:
+    _require(part, part.approximate == "none")
+    return Activation("gelu")
+
+
+def _softplus(part: Any) -> Layer:
+    # Above the threshold PyTorch returns x, which from 20 on is what rounding makes of it.
+    _require(part, part.beta == 1 and part.threshold >= 20)
+    return Activation("softplus")
+
+
+def _layer_norm(part: Any) -> Layer:
+    _require(part, len(part.normalized_shape) == 1 and part.weight is not None and part.bias is not None)
+    return LayerNorm(part.eps)
+
+
+def _batch_norm(part: Any) -> Layer:
+    _require(part, part.affine and part.track_running_stats and part.momentum is not None and part.bias is not None)
+    return BatchNorm(part.momentum, part.eps)
+
+
+def _embedding(part: Any) -> Layer:
+    _require(part, part.padding_idx is None and part.max_norm is None)
+    return Embedding(part.num_embeddings, part.embedding_dim)
+
+
+def _flatten(part: Any) -> None:
+    _require(part, part.start_dim == 1)
+
+
+_FROM: dict[str, Callable[[Any], Layer | None]] = {
+    "Linear": _dense,
+    "LayerNorm": _layer_norm,
+    "BatchNorm1d": _batch_norm,
+    "Embedding": _embedding,
+    "Dropout": lambda part: Dropout(part.p),
+    "Identity": lambda part: None,
+    "Flatten": _flatten,
+    "ReLU": _plain(activations.ReLU),
+    "LeakyReLU": lambda part: Activation(activations.LeakyReLU(part.negative_slope)),
+    "ELU": lambda part: Activation(activations.ELU(part.alpha)),
+    "SELU": _plain(activations.SELU),
+    "GELU": _gelu,
+    "SiLU": _plain(activations.SiLU),
+    "Sigmoid": _plain(activations.Sigmoid),
+    "Tanh": _plain(activations.Tanh),
+    "Softplus": _softplus,
+    "Mish": _plain(activations.Mish),
+    "Softmax": _by_row(activations.Softmax),
+    "LogSoftmax": _by_row(activations.LogSoftmax),
+}
+
+_ACTIVATIONS: dict[type[ActivationFunction], Callable[[Any, Any], Any]] = {
+    activations.Linear: lambda nn, function: nn.Identity(),
+    activations.ReLU: lambda nn, function: nn.ReLU(),
+    activations.LeakyReLU: lambda nn, function: nn.LeakyReLU(function.alpha),
+    activations.ELU: lambda nn, function: nn.ELU(function.alpha),
+    activations.SELU: lambda nn, function: nn.SELU(),
+    activations.GELU: lambda nn, function: nn.GELU(),
+    activations.SiLU: lambda nn, function: nn.SiLU(),
+    activations.Sigmoid: lambda nn, function: nn.Sigmoid(),
+    activations.Tanh: lambda nn, function: nn.Tanh(),
+    activations.Softplus: lambda nn, function: nn.Softplus(),
+    activations.Mish: lambda nn, function: nn.Mish(),
+    activations.Softmax: lambda nn, function: nn.Softmax(dim=-1),
+    activations.LogSoftmax: lambda nn, function: nn.LogSoftmax(dim=-1),
+}
+
+
+def _linear(nn: Any, call: Call) -> Any:
+    return nn.Linear(*call.parameters["kernel"].shape, bias="bias" in call.parameters)
+
+
+def _activation(nn: Any, call: Call) -> Any:
+    assert isinstance(call.layer, Activation)
+    make = _ACTIVATIONS.get(type(call.layer.activation))
+    if make is None:
+        raise unsupported("to_torch", call)
+    return make(nn, call.layer.activation)
+
+
+def _table(nn: Any, call: Call) -> Any:
+    assert isinstance(call.layer, Embedding)
+    if call.layer.columns is not None:
+        raise TypeError(f"to_torch: expected an Embedding of all columns, got {call.layer!r}")
+    return nn.Embedding(call.layer.n, call.layer.dim)
+
+
+def _by_column(nn: Any, call: Call) -> Any:
+    assert isinstance(call.layer, BatchNorm)
+    return nn.BatchNorm1d(len(call.parameters["scale"]), call.layer.epsilon, call.layer.momentum)
+
+
+_TO: dict[type[Layer], Callable[[Any, Any], Any]] = {
+    Dense: _linear,
+    LayerNorm: lambda nn, call: nn.LayerNorm(len(call.parameters["scale"]), call.layer.epsilon),
+    BatchNorm: _by_column,
+    Embedding: _table,
+    Activation: _activation,
+    Dropout: lambda nn, call: nn.Dropout(call.layer.p),
+}
+
+
+def _width(part: Any) -> int | None:
+    """Return the number of columns that a module takes, where it knows."""
+    width: int | None = getattr(part, "in_features", getattr(part, "num_features", None))
+    return part.normalized_shape[0] if hasattr(part, "normalized_shape") else width
+
+
+def _flat(module: Any, torch: Any) -> Iterator[Any]:
+    if type(module) is torch.nn.Sequential:
+        for part in module:
+            yield from _flat(part, torch)
+    else:
+        yield module
+
+
+def _torch(operation: str) -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(f"{operation}: expected PyTorch to be installed; see https://pytorch.org") from error
+    return torch
+
+
+def _scale_class() -> Any:
+    """Return the module that multiplies by a constant, made once: it is found by this file's name when it is unpickled."""
+    if "Scale" not in globals():
+        torch = _torch("to_torch")
+
+        class Scale(torch.nn.Module):  # type: ignore[misc,name-defined]  # PyTorch may not be there to be checked
+            """x times a constant: what `Input(scale=...)` does."""
+
+            def __init__(self, factor: float) -> None:
+                super().__init__()
+                self.factor = factor
+
+            def forward(self, x: Any) -> Any:
+                """Return x times the factor."""
+                return x * self.factor
+
+            def extra_repr(self) -> str:
+                """Return the factor."""
+                return repr(self.factor)
+
+        Scale.__qualname__ = "Scale"
+        globals()["Scale"] = Scale
+    return globals()["Scale"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Scale":
+        return _scale_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,536 @@
+"""save and load: the same bits back, and no other file taken for one."""
+
+import contextlib
+import copy
+import json
+import os
+import random
+import stat
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+
+import chainrule as cr
+from chainrule import model_file
+
+
+def make(seed=1, dtype="float32"):
+    layers = [
+        cr.Input(6, scale=0.5),
+        cr.Dense(5, "tanh", name="hidden"),
+        cr.Dropout(0.2),
+        cr.Dense(4, cr.activations.ELU(0.5)),
+        cr.Dense(3),
+    ]
+    return cr.Sequential(layers, seed=seed, dtype=dtype)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+def small():
+    return cr.Sequential([cr.Input(1), cr.Dense(1)], seed=3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_and_architecture_come_back(path, rng, dtype, fingerprint):
+    model = make(dtype=dtype)
+    model.set_parameters({name: rng.normal(size=value.shape) for name, value in model.parameters().items()})
+    assert model.save(path) is None
+    again = cr.load(path)
+    assert fingerprint(again) == fingerprint(model)
+    assert repr(again) == repr(model)
+    assert (again.seed, again.dtype) == (model.seed, model.dtype)
+    x = rng.normal(size=(7, 6))
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.optimizer is None
+
+
+@pytest.mark.parametrize(
+    "optimizer", [cr.SGD(0.1), cr.SGD(0.1, momentum=0.9), cr.SGD(0.1, 0.9, nesterov=True), cr.Adam(0.01), cr.AdamW(0.01)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_goes_on_bit_for_bit(path, blobs, fingerprint, optimizer, dtype):
+    x, y = blobs
+    model = make(dtype=dtype)
+    model.fit(x, y, epochs=2, loss="cross_entropy", metrics=["accuracy"], optimizer=optimizer, validation_split=0.1, verbose=0)
+    model.save(path)
+    again = cr.load(path)
+    assert again.history.history == model.history.history
+    assert list(again.history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert repr(again.optimizer) == repr(optimizer)
+    assert again.evaluate(x, y) == model.evaluate(x, y)  # loss and metrics are back
+    one = model.fit(x, y, epochs=2, metrics=["accuracy"], optimizer=optimizer, verbose=0)
+    other = again.fit(x, y, epochs=2, metrics=["accuracy"], optimizer=again.optimizer, verbose=0)
+    assert one.history == other.history
+    assert fingerprint(model) == fingerprint(again)
+    assert model.train_on_batch(x, y) == again.train_on_batch(x, y)
+    assert fingerprint(model) == fingerprint(again)
+
+
+def test_wide_and_narrow_parameters_keep_their_optimizer_state(path, rng, fingerprint):
+    """A matrix of few columns has its state transposed inside."""
+    x, y = rng.normal(size=(64, 40)), rng.normal(size=(64, 2))
+    model = cr.Sequential([cr.Dense(33, "relu"), cr.Dense(1, "tanh"), cr.Dense(50, "relu"), cr.Dense(2)])
+    model.fit(x, y, epochs=1, loss="mse", verbose=0)
+    state = model._sessions.last.trainer.state()
+    assert {name: value.shape for name, value in state["arrays"].items() if name.startswith("first")} == {
+        f"first.{name}": value.shape for name, value in model.parameters().items()
+    }
+    model.save(path)
+    again = cr.load(path)
+    for net in (model, again):
+        net.fit(x, y, epochs=1, optimizer=net.optimizer, verbose=0)
+    assert fingerprint(model) == fingerprint(again)
+
+
+def test_optimizer_state_is_that_of_the_formula(rng):
+    """The first moment after one step from zero is (1 - beta1) g: state is stored in the parameter's own order."""
+    x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
+    model = cr.Sequential([cr.Input(3), cr.Dense(2)], dtype="float64")
+    w, b = model.parameters().values()
+    gradient = x.T @ (x @ w + b - y) * 2 / y.size
+    model.train_on_batch(x, y, loss="mse", optimizer=cr.Adam(beta1=0.75))
+    np.testing.assert_allclose(model._sessions.last.trainer.state()["arrays"]["first.0.kernel"], 0.25 * gradient, rtol=1e-12)
+
+
+def test_levenberg_marquardt_goes_on(path, fingerprint):
+    x = np.linspace(-2, 2, 40)[:, None]
+    model = cr.Sequential([cr.Dense(6, "tanh"), cr.Dense(1)])
+    model.fit(x, np.sin(x), epochs=5, loss="mse", optimizer=cr.LevenbergMarquardt(), verbose=0)
+    model.save(path)
+    again = cr.load(path)
+    for net in (model, again):
+        net.fit(x, np.sin(x), epochs=5, optimizer=net.optimizer, verbose=0)
+    assert fingerprint(model) == fingerprint(again)
+
+
+def test_without_optimizer_the_file_holds_the_state_dict(path, blobs):
+    x, y = blobs
+    model = make()
+    model.fit(x, y, loss="cross_entropy", verbose=0)
+    model.save(path, include_optimizer=False)
+    stored, expected = safetensors.numpy.load_file(path), model.state_dict()
+    assert stored.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(stored[name], value)
+    assert cr.load(path).optimizer is None
+    smaller = path.stat().st_size
+    model.save(path)
+    names = safetensors.numpy.load_file(path).keys()
+    assert {name for name in names if not name.startswith("training/")} == expected.keys()
+    assert path.stat().st_size > smaller
+
+
+def test_the_same_model_gives_the_same_bytes(path, run_python):
+    code = f"import chainrule as cr; cr.Sequential([cr.Input(3), cr.Dense(2, 'relu')]).save({str(path)!r})"
+    contents = []
+    for hash_seed in ("1", "2"):
+        run_python(code, PYTHONHASHSEED=hash_seed)
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_metadata_is_json(path):
+    make().save(path)
+    with safetensors.safe_open(path, "numpy") as file:
+        document = json.loads(file.metadata()["chainrule"])
+    assert document["format"] == 1
+    assert document["architecture"]["inputs"] == [{"class": "Input", "features": 6, "scale": 0.5, "name": "x"}]
+
+
+def test_a_users_loss_is_not_stored_but_the_rest_is(path, blobs, fingerprint):
+    x, y = blobs
+
+    def squares(prediction, target):
+        return np.mean(np.square(prediction - target))
+
+    model = make()
+    model.fit(x, np.eye(3)[y], loss=squares, verbose=0)
+    model.save(path)
+    again = cr.load(path)
+    assert fingerprint(again) == fingerprint(model)
+    assert again.optimizer is None
+
+
+def test_a_users_activation_is_refused(path):
+    with pytest.raises(TypeError, match=r"save: Dense\(2, sin\): expected layers .* which a file cannot hold"):
+        cr.Sequential([cr.Input(1), cr.Dense(2, np.sin)]).save(path)
+    assert not path.exists()
+
+
+def test_an_unbuilt_model_is_refused(path):
+    with pytest.raises(cr.ChainruleError, match="save: expected a built model"):
+        cr.Sequential([cr.Dense(1)]).save(path)
+
+
+def test_every_flipped_bit_and_every_truncation_is_refused(path):
+    """All bits of the lengths and the first bytes, one bit of every other byte: the header's, the padding's, the numbers'."""
+    small().save(path)
+    data = path.read_bytes()
+    # Tried on bytes in memory: 2000 files would take minutes on slow disks. The paths through files are tried below.
+    flips = [(i, bit) for i in range(len(data)) for bit in (range(8) if i < 64 else [i % 8])]
+    for i, bit in flips:
+        changed = bytearray(data)
+        changed[i] ^= 1 << bit
+        with pytest.raises(cr.CorruptFileError):
+            model_file._checked(bytes(changed), "load")
+    for length in range(len(data)):
+        with pytest.raises(cr.CorruptFileError):
+            model_file._checked(data[:length], "load")
+    with pytest.raises(cr.CorruptFileError):
+        model_file._checked(data + b"\0", "load")
+    assert model_file._checked(data, "load") > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda d: d[:0], lambda d: d[:7], lambda d: d[:-1], lambda d: d + b"x", lambda d: b"\xff" * 8 + d[8:], lambda d: b"\0" * 100],
+)
+def test_damaged_files_are_refused(path, change):
+    small().save(path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(cr.CorruptFileError, match=f"load: {path}: expected"):
+        cr.load(path)
+
+
+def test_safetensors_of_others_are_refused(path):
+    safetensors.numpy.save_file({"0.weight": np.ones((1, 1), np.float32)}, path)
+    with pytest.raises(cr.CorruptFileError, match="expected one checksum in its header"):
+        cr.load(path)
+
+
+def forged(path, change):
+    """A file with a valid checksum whose document or tensors were changed on purpose."""
+    contents = model_file.read(path, "test")
+    change(contents.document, contents.tensors)
+    model_file.write(path, contents, "test")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d, t: d.update(code="import os"),
+        lambda d, t: d.pop("architecture"),
+        lambda d, t: d["architecture"].update(seed=-1),
+        lambda d, t: d["architecture"].update(seed="x"),
+        lambda d, t: d["architecture"].update(dtype="int8"),
+        lambda d, t: d["architecture"].update(layers=[]),
+        lambda d, t: d["architecture"].update(layers=5),
+        lambda d, t: d["architecture"].pop("inputs"),
+        lambda d, t: d["architecture"].update(inputs=[]),
+        lambda d, t: d["architecture"]["layers"][0].update(units=10**12),  # 8 TB, of which nothing may be made
+        lambda d, t: d["architecture"]["inputs"][0].update(features=10**18),
+        lambda d, t: d["architecture"]["layers"][0].update({"class": "Sequential"}),
+        lambda d, t: d["architecture"]["layers"].append(d["architecture"]["layers"][0]),
+        lambda d, t: t.pop("0.weight"),
+        lambda d, t: t.update({"0.weight": np.ones((2, 2), np.float32)}),
+        lambda d, t: t.update({"0.weight": np.ones((1, 1), np.float64)}),
+        lambda d, t: t.update({"more": np.ones(3)}),
+        lambda d, t: d["training"]["heads"][0].update(loss="no such"),
+        lambda d, t: d["training"]["heads"][0].update(metrics=5),
+        lambda d, t: d["training"]["heads"].append(d["training"]["heads"][0]),
+        lambda d, t: d["training"].update(heads=[]),
+        lambda d, t: d["training"].update(optimizer={"class": "Dense", "units": 3}),
+        lambda d, t: d["training"]["state"].update(epoch=-1),
+        lambda d, t: d["training"]["state"].update(iterations=2**70),
+        lambda d, t: d["training"]["state"].update(numbers={}),
+        lambda d, t: d["training"]["state"].update(numbers=[1]),
+        lambda d, t: d["training"]["state"].pop("epoch"),
+        lambda d, t: d["training"]["state"].update(more=1),
+        lambda d, t: d["training"]["fit"].update(more=1),
+        lambda d, t: d["training"].update(history=["no such"]),
+        lambda d, t: t.pop("training/optimizer/first.0.kernel"),
+        lambda d, t: t.update({"training/optimizer/first.0.kernel": np.ones((3, 1), np.float32)}),
+        lambda d, t: t.update({"training/optimizer/third.0.kernel": np.ones((1, 1), np.float32)}),
+        lambda d, t: t.update({"training/optimizer/first.0.kernel": np.ones((1, 1))}),
+    ],
+)
+def test_forged_files_are_refused(path, change):
+    model = small()
+    model.fit(np.ones((4, 1)), np.ones(4), loss="mse", verbose=0)
+    model.save(path)
+    forged(path, lambda document, tensors: None)
+    cr.load(path)
+    forged(path, change)
+    with pytest.raises(cr.CorruptFileError, match="load: "):
+        cr.load(path)
+
+
+def places(tree, path=()):
+    """All places of a JSON tree."""
+    yield path
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from places(value, (*path, key))
+
+
+STRANGE = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    3,
+    2**31,
+    2**63,
+    2**64,
+    10**400,
+    -0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "relu",
+    "mse",
+    "adam",
+    "no such",
+]
+STRANGE += [
+    [],
+    [1],
+    {},
+    {"class": "Dense", "units": 2},
+    {"class": "Adam"},
+    {"class": "Huber", "delta": 0},
+    {"function": "f"},
+    "é" * 50,
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_document_does_anything_else(path, seed):
+    """With a valid checksum and any value in any place a file is refused by name, or is a model that works."""
+    generator = random.Random(seed)
+    model = cr.Sequential([cr.Input(2), cr.Dense(3, cr.activations.ELU(0.5)), cr.Dropout(0.1), cr.Dense(1, name="out")], seed=3)
+    x, y = np.ones((4, 2)), np.ones(4)
+    optimizer = generator.choice([cr.Adam(), cr.SGD(0.1, 0.9), cr.LevenbergMarquardt()]) if seed else cr.Adam()
+    if isinstance(optimizer, cr.LevenbergMarquardt):
+        model = cr.Sequential([cr.Input(2), cr.Dense(1)])
+    model.fit(x, y, epochs=2, loss="mse", optimizer=optimizer, callbacks=[cr.EarlyStopping("loss", patience=9)], verbose=0)
+    model.save(path)
+    good = model_file.read(path, "test")
+    loaded = 0
+    for place in places(good.document):
+        for _ in range(3):
+            document = copy.deepcopy(good.document)
+            where = document
+            for key in place[:-1]:
+                where = where[key]
+            if place:
+                where[place[-1]] = generator.choice(STRANGE)
+            model_file.write(path, model_file.Contents(dict(good.tensors), document), "test")
+            try:
+                again = cr.load(path)
+            except cr.ChainruleError:
+                continue
+            loaded += 1
+            assert again.predict(x).shape == (4, 1)
+            with contextlib.suppress(ValueError, TypeError, cr.ChainruleError):
+                again.fit(x, y, loss="mse", optimizer=again.optimizer or "adam", verbose=0)
+            with contextlib.suppress(ValueError, TypeError, cr.ChainruleError):
+                model.fit(x, y, epochs=3, loss="mse", optimizer=optimizer, resume_from=path, verbose=0)
+    assert loaded > 0
+
+
+def test_deep_json_is_refused(path):
+    small().save(path)
+    forged(path, lambda document, tensors: document.update(architecture=json.loads("[" * 500 + "]" * 500)))
+    with pytest.raises(cr.CorruptFileError):
+        cr.load(path)
+
+
+def test_a_newer_format_is_named(path, monkeypatch):
+    monkeypatch.setattr(model_file, "_FORMAT", 2)
+    small().save(path)
+    monkeypatch.undo()
+    with pytest.raises(cr.ChainruleError, match="expected format 1, got 2"):
+        cr.load(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="load: No such file"):
+        cr.load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError, match="load: "):
+        cr.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="save: No such file"):
+        small().save(tmp_path / "none" / "net")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError, match="save: Is a directory"):
+        small().save(folder)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_pipes_and_devices_are_not_read(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/zero"):
+        with pytest.raises(cr.CorruptFileError, match=f"load: {path}: expected a file, got a pipe or a device"):
+            cr.load(path)
+
+
+def test_single_steps_go_on(path, rng, fingerprint):
+    x, y = rng.normal(size=(8, 6)), rng.integers(0, 3, 8)
+    model = make()
+    for _ in range(3):
+        model.train_on_batch(x, y, loss="cross_entropy", optimizer="adam", metrics="accuracy")
+    model.save(path)
+    again = cr.load(path)
+    assert again.history is None
+    for _ in range(3):  # nothing is said of loss or optimizer: the last ones go on, dropout's masks too
+        assert model.train_on_batch(x, y) == again.train_on_batch(x, y)
+    assert model.train_on_batch(x, y, optimizer="adam") == again.train_on_batch(x, y, optimizer="adam")
+    assert fingerprint(model) == fingerprint(again)
+
+
+def test_permissions_and_links(tmp_path, path):
+    small().save(path)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask  # like any new file
+    path.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    cr.Sequential([cr.Input(2), cr.Dense(1)]).save(link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert cr.load(path).state_dict()["0.weight"].shape == (1, 2)
+
+
+def two_in_two_out(seed=4, dtype="float32"):
+    numbers, kind = cr.Input(3, name="numbers", scale=0.5), cr.Input(2, name="kind")
+    h = cr.concatenate([numbers[:, :2], cr.Embedding(5, 2, name="table")(kind)])
+    h = cr.Residual(cr.Dense(6, "relu"), cr.BatchNorm(), cr.Dropout(0.1), cr.Dense(6))(h)
+    gated = cr.multiply([cr.Dense(4, "sigmoid")(h), cr.LayerNorm()(cr.Dense(4)(h))])
+    return cr.Model(
+        [numbers, kind], {"price": cr.Dense(1)(gated), "sold": cr.Dense(2, name="sold")(gated + gated)}, seed=seed, dtype=dtype
+    )
+
+
+def two_in_two_out_data(rng, rows=50):
+    x = {"numbers": rng.normal(size=(rows, 3)), "kind": rng.integers(0, 5, (rows, 2))}
+    return x, {"price": rng.normal(size=rows), "sold": rng.integers(0, 2, rows)}
+
+
+GOAL = {
+    "loss": {"price": "mse", "sold": "cross_entropy"},
+    "loss_weights": {"price": 0.5, "sold": 2},
+    "metrics": {"sold": "accuracy"},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_models_of_any_structure(path, rng, fingerprint, dtype):
+    model = two_in_two_out(dtype=dtype)
+    x, y = two_in_two_out_data(rng)
+    model.fit(x, y, epochs=3, optimizer=cr.Adam(0.01), verbose=0, **GOAL)
+    model.save(path)
+    again = cr.load(path)
+    assert repr(again) == repr(model)
+    assert (again.input_names, again.output_names) == (model.input_names, model.output_names)
+    assert list(again.parameters()) == list(model.parameters())
+    for one, other in zip(model.predict(x), again.predict(x), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert again.history.history == model.history.history
+    one = model.fit(x, y, epochs=2, optimizer=model.optimizer, verbose=0, **GOAL)
+    other = again.fit(x, y, epochs=2, optimizer=again.optimizer, verbose=0, **GOAL)
+    assert one.history == other.history
+    assert fingerprint(model) == fingerprint(again)
+    again.save(path)
+    assert fingerprint(cr.load(path)) == fingerprint(model)
+
+
+@pytest.mark.parametrize("every", ["epoch", 3])
+def test_models_of_any_structure_resume(path, rng, fingerprint, every):
+    x, y = two_in_two_out_data(rng)
+
+    class Broken(Exception):
+        pass
+
+    def break_at(epoch, logs):
+        if epoch == 3:
+            raise Broken
+
+    def fit(model, **more):
+        return model.fit(x, y, epochs=6, batch_size=8, optimizer=cr.Adam(0.01), verbose=0, validation_split=0.2, **GOAL, **more)
+
+    whole, resumed = two_in_two_out(), two_in_two_out()
+    expected = fit(whole)
+    with pytest.raises(Broken):
+        fit(two_in_two_out(), callbacks=[cr.Checkpoint(path, every=every), cr.LambdaCallback(on_epoch_begin=break_at)])
+    assert fit(resumed, resume_from=path).history == expected.history
+    assert fingerprint(resumed) == fingerprint(whole)
+
+
+def test_composite_layers_come_back(path, rng):
+    layers = [
+        cr.Embedding(9, 3, columns=[1]),
+        cr.Residual(cr.LayerNorm(), cr.Dense(5, "gelu"), name="block"),
+        cr.BatchNorm(),
+        cr.Dense(2),
+    ]
+    model = cr.Sequential([cr.Input(3), *layers])
+    model.save(path)
+    again = cr.load(path)
+    assert repr(again) == repr(model)
+    assert list(again.parameters()) == list(model.parameters())
+    x = np.column_stack([rng.normal(size=4), [0, 8, 3, 3], rng.normal(size=4)])
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+class Gated(cr.layers.Composite):
+    def __init__(self):
+        super().__init__()
+        self.value, self.gate = cr.Dense(3, name="value"), cr.Dense(3, "sigmoid", name="gate")
+
+    def call(self, x):
+        return self.value(x) * self.gate(x)
+
+
+def test_a_users_composite_is_taken_apart_in_a_model_and_refused_in_a_sequential(path, rng):
+    x = cr.Input(4)
+    model = cr.Model(x, cr.Dense(1)(Gated()(x)))
+    model.save(path)
+    rows = rng.normal(size=(5, 4))
+    np.testing.assert_array_equal(cr.load(path).predict(rows), model.predict(rows))
+    with pytest.raises(TypeError, match="which a file cannot hold"):
+        cr.Sequential([x, Gated()]).save(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a["calls"][0].update(operands=[2]),  # its own value
+        lambda a: a["calls"][0].update(operands=[-1]),
+        lambda a: a["calls"][0].update(operands=[]),
+        lambda a: a["calls"][0].update(operands=[0, 1]),
+        lambda a: a["calls"][0].update(operands=[True]),
+        lambda a: a["calls"][0].update(layer={"class": "Residual", "layers": [{"class": "Dense", "units": 2}]}),
+        lambda a: a["calls"][0].update(more=1),
+        lambda a: a["calls"][1].update(prefix=a["calls"][2]["prefix"]),
+        lambda a: a["calls"].pop(),
+        lambda a: a.update(outputs=[]),
+        lambda a: a.update(outputs=[["price", 2], ["price", 3]]),
+        lambda a: a.update(outputs=[["price", 99], ["sold", 3]]),
+        lambda a: a["inputs"].pop(),
+        lambda a: a["inputs"].append(a["inputs"][0]),
+        lambda a: a["inputs"][1].update(features=10**15),
+    ],
+)
+def test_forged_structures_are_refused(path, change):
+    two_in_two_out().save(path)
+    forged(path, lambda document, tensors: change(document["architecture"]))
+    with pytest.raises(cr.CorruptFileError, match="load: "):
+        cr.load(path)
+
+
+def test_without_safetensors_the_error_says_what_to_install(path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    with pytest.raises(ImportError, match=r"save: .*chainrule\[files\]"):
+        small().save(path)
