@@ -196,6 +196,11 @@ class PyTrainer {
     const std::span<const Averages> training = trainer_->history();
     const std::span<const Averages> validation = trainer_->validation_history();
     add_columns(columns, "", training.subspan(std::min(first, training.size())));
+    const std::span<const double> objectives = trainer_->objectives();
+    if (!objectives.empty()) {
+      const std::span<const double> rest = objectives.subspan(std::min(first, objectives.size()));
+      columns["objective"] = py::array_t<double>(static_cast<py::ssize_t>(rest.size()), rest.data());
+    }
     if (!validation.empty()) add_columns(columns, "val_", validation.subspan(std::min(first, validation.size())));
     return columns;
   }

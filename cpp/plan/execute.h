@@ -99,9 +99,14 @@ struct Update {
   void (*kernel)(const kernels::UpdateArgs<T>&) = nullptr;
   void (*outer)(const kernels::OuterUpdateArgs<T>&) = nullptr;  // the same rule for batches of one row
   kernels::UpdateScalars<T> scalars = {};
+  std::vector<kernels::UpdateScalars<T>> scalars_by_parameter;  // empty: `scalars` for all
   std::vector<PanelMatrix<T>> first;
   std::vector<PanelMatrix<T>> second;
   std::vector<Penalty> penalties;  // one for each parameter; empty where none has one
+
+  [[nodiscard]] const kernels::UpdateScalars<T>& scalars_of(std::size_t parameter) const noexcept {
+    return scalars_by_parameter.empty() ? scalars : scalars_by_parameter[parameter];
+  }
 };
 
 /// The tiles of all gradients.

@@ -122,20 +122,26 @@ class TileRunner {
     if (task.kind == GradientTask::Kind::sum) {
       program_.table->column_sum({{dz.data, dz.stride}, gradient, rows_, memory.panels});
       penalise(task.parameter, memory, gradient);
-      update(memory, gradient);
+      update(memory, gradient, update_.scalars_of(task.parameter));
     } else if (task.kind == GradientTask::Kind::embedding) {
       scatter(tile, memory, gradient);
       penalise(task.parameter, memory, gradient);
-      update(memory, gradient);
+      update(memory, gradient, update_.scalars_of(task.parameter));
     } else if (rows_ == 1 && !penalty_of(task.parameter).any()) {
       const auto& [w, first, second] = memory.array;
       const Panels<T> x = x_of(tile);
-      update_.outer(
-          {w, first.data, second.data, {x.data, x.stride}, {dz.data, dz.stride}, memory.rows, memory.panels, &update_.scalars});
+      update_.outer({w,
+                     first.data,
+                     second.data,
+                     {x.data, x.stride},
+                     {dz.data, dz.stride},
+                     memory.rows,
+                     memory.panels,
+                     &update_.scalars_of(task.parameter)});
     } else {
       multiply(tile, memory, dz, gradient, next);
       penalise(task.parameter, memory, gradient);
-      update(memory, gradient);
+      update(memory, gradient, update_.scalars_of(task.parameter));
     }
     if (memory.mirror.data == nullptr) return;
     const Panels<T> w = memory.array[0];
@@ -216,14 +222,14 @@ class TileRunner {
     }
   }
 
-  void update(const TileMemory<T>& memory, Panels<T> gradient) {
+  void update(const TileMemory<T>& memory, Panels<T> gradient, const kernels::UpdateScalars<T>& scalars) {
     const auto& [w, first, second] = memory.array;
     const std::size_t size = memory.rows * kPanelWidth<T>;
     // Panels without a gap between them are updated at once.
     const std::size_t together = w.stride == size ? memory.panels : 1;
     for (std::size_t panel = 0; panel < memory.panels; panel += together) {
       const auto at = [&](Panels<T> array) { return array.data == nullptr ? nullptr : array.from_panel(panel).data; };
-      update_.kernel({at(w), at(first), at(second), at(gradient), together * size, &update_.scalars});
+      update_.kernel({at(w), at(first), at(second), at(gradient), together * size, &scalars});
     }
   }
 

@@ -2,6 +2,7 @@
 // A vector of n parameters (a bias) is a matrix of one row.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class PanelMatrix {
   [[nodiscard]] kernels::Panels<T> panels() noexcept { return {buffer_.data(), stride_}; }
   [[nodiscard]] kernels::Panels<const T> panels() const noexcept { return {buffer_.data(), stride_}; }
   [[nodiscard]] bool empty() const noexcept { return buffer_.size() == 0; }
+  /// All of its memory, padding included: matrices of one shape agree in it.
+  [[nodiscard]] std::span<T> elements() noexcept { return {buffer_.data(), buffer_.size()}; }
 
  private:
   std::size_t stride_ = 0;
@@ -48,6 +51,7 @@ struct Parameter {
   bool transposed_is_master = false;
 
   [[nodiscard]] PanelMatrix<T>& master() noexcept { return transposed_is_master ? transposed : value; }
+  [[nodiscard]] const PanelMatrix<T>& master() const noexcept { return transposed_is_master ? transposed : value; }
   [[nodiscard]] PanelMatrix<T>& mirror() noexcept { return transposed_is_master ? value : transposed; }
   [[nodiscard]] std::size_t master_rows() const noexcept { return transposed_is_master ? columns : rows; }
   [[nodiscard]] std::size_t master_columns() const noexcept { return transposed_is_master ? rows : columns; }

@@ -7,6 +7,7 @@
 #include "base/fp_environment.h"
 #include "graph/differentiate.h"
 #include "plan/explain.h"
+#include "train/objective.h"
 #include "train/pace.h"
 #include "train/run.h"
 #include "train/shuffle.h"
@@ -29,6 +30,7 @@ class TrainerOf final : public Trainer {
         settings_(with_outputs(settings, network_.outputs())),
         with_loss_(graph, inputs, outputs, settings_.heads),
         optimizer_(settings.optimizer, network_.parameters()),
+        objective_(settings.optimizer.objective),
         batch_(0, settings_.heads),
         evaluator_(network_, settings_.heads) {
     for (std::size_t i = 0; i < settings_.heads.size(); ++i) check(settings_.heads[i], with_loss_.request.heads[i], outputs[i]);
@@ -48,6 +50,7 @@ class TrainerOf final : public Trainer {
   }
   [[nodiscard]] const std::vector<Averages>& history() const noexcept override { return history_; }
   [[nodiscard]] const std::vector<Averages>& validation_history() const noexcept override { return validation_history_; }
+  [[nodiscard]] const std::vector<double>& objectives() const noexcept override { return objective_.epochs(); }
   [[nodiscard]] Averages running() const override { return sums_.averages(settings_.heads); }
 
   [[nodiscard]] std::string explain() override {
@@ -74,6 +77,7 @@ class TrainerOf final : public Trainer {
     ordered_ = false;
     step_ = 0;
     sums_.clear();
+    objective_.clear();
     history_.clear();
     validation_history_.clear();
   }
@@ -199,6 +203,7 @@ class TrainerOf final : public Trainer {
   void plan_for(std::size_t rows) {
     program_ = plan::make_program<T>(with_loss_.graph, with_loss_.request, network_.parameters(), rows);
     tiles_ = plan::make_tiles(program_, network_.parameters());
+    objective_.plan_for(tiles_.size());
     workspace_ = Buffer<T>(program_.workspace);
     batch_ = BatchRows<T>(rows, settings_.heads);
   }
@@ -245,12 +250,13 @@ class TrainerOf final : public Trainer {
   void run_batch(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows) {
     const Range mine = share(rows, thread, run.threads);
     const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
+    const double total = total_weight(data, selection, rows);
     if (thread == 0) {
-      optimizer_.prepare();  // read in the second phase only
+      optimizer_.prepare(total);  // read in the second phase only
       penalty_ = penalty();
     }
-    const double total = total_weight(data, selection, rows);
-    const Gathered gathered = gather(program_, data, selection, mine, total, workspace_.data(), batch_);
+    const double divisor = total / settings_.optimizer.objective.loss_scale;
+    const Gathered gathered = gather(program_, data, selection, mine, divisor, workspace_.data(), batch_);
     if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
     if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
     if (run.schedule == plan::Schedule::columns) {
@@ -263,10 +269,14 @@ class TrainerOf final : public Trainer {
         if (!std::isfinite(head.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
       }
     }
+    const Range tiles = shares_[static_cast<std::size_t>(thread)];
+    objective_.measure(program_, network_.parameters(), tiles_, tiles);
     run.barrier.wait();
     if (run.failed()) return;
-    if (thread == 0) plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
-    const Range tiles = shares_[static_cast<std::size_t>(thread)];
+    if (thread == 0) {
+      plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
+      objective_.add(batch_, rows, total);
+    }
     plan::run_tiles(program_, network_.parameters(), optimizer_.update(), workspace_.data(), rows,
                     std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin), next);
   }
@@ -352,6 +362,7 @@ class TrainerOf final : public Trainer {
       run.validating += seconds_between(run.validation_began, Clock::now());
     }
     history_.push_back(sums_.averages(settings_.heads));
+    objective_.finish_epoch(data_.rows());
     sums_.clear();
     step_ = 0;
     ++epoch_;
@@ -426,6 +437,7 @@ class TrainerOf final : public Trainer {
   TrainerSettings settings_;
   LossGraph with_loss_;
   Optimizer<T> optimizer_;
+  Objective<T> objective_;
   plan::Program<T> program_;
   std::vector<plan::ParameterTile> tiles_;
   std::vector<Range> shares_;  // of tiles, by thread

@@ -72,6 +72,8 @@ class Trainer {
   /// One entry for each epoch since `bind`; validation is empty where there is none.
   [[nodiscard]] virtual const std::vector<Averages>& history() const noexcept = 0;
   [[nodiscard]] virtual const std::vector<Averages>& validation_history() const noexcept = 0;
+  /// The objective of each epoch since `bind`, for an optimizer that asks for it: the mean over rows of its batches'.
+  [[nodiscard]] virtual const std::vector<double>& objectives() const noexcept = 0;
   /// The epoch under way so far.
   [[nodiscard]] virtual Averages running() const = 0;
   [[nodiscard]] virtual std::string explain() = 0;

@@ -189,6 +189,9 @@ class Function(ActivationFunction):
         self._operations = RowOperations(function, "activation")
         self.name = self._operations.name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.function,)
+
     def operation(self, columns: int, dtype: str) -> RowFunction:
         """Return the recorded function on so many columns."""
         return self._operations.operation((columns,), dtype)

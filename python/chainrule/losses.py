@@ -284,6 +284,9 @@ class Function(Loss):
         self._operations = RowOperations(function, "loss")
         self.name = self._operations.name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.function,)
+
     def operation(self, outputs: int, targets: int, dtype: str) -> RowFunction:
         """Return the recorded function for predictions and targets of so many columns."""
         return self._operations.operation((outputs, targets), dtype)

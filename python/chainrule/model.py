@@ -38,6 +38,22 @@ class Trainable(Portable):
         self.history: History | None = None
         self.stop_training = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return structure and parameters, for pickles and copies; what optimizers have gathered stays behind."""
+        left = {"_built", "_fit_place", "_fit_trainer", "_hooks", "_lock", "_row_gradients", "_sessions", "_training_thread"}
+        state = {name: value for name, value in self.__dict__.items() if name not in left}
+        built = None if self._built is None else (self._built.features, self.parameters())
+        return {"state": state, "built": built}
+
+    def __setstate__(self, given: dict[str, Any]) -> None:
+        """Make everything native again."""
+        state = given["state"]
+        Trainable.__init__(self, state["_structure"], seed=state["_seed"], dtype=state["_dtype"])
+        self.__dict__.update(state)
+        if given["built"] is not None:
+            features, parameters = given["built"]
+            self.build(*features)._ready("unpickle").network.set_parameters(parameters)
+
     @property
     def optimizer(self) -> Optimizer | None:
         """The optimizer that trained last; its `lr` may be set. None before the first training."""

@@ -18,6 +18,7 @@ BLOCKS = {  # the least number of Python blocks in each
     "docs/derivatives.md": 20,
     "docs/coming-from.md": 6,
     "docs/files.md": 1,
+    "docs/scikit-learn.md": 3,
 }
 
 

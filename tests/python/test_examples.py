@@ -75,6 +75,11 @@ def test_levenberg_marquardt(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert picture.exists() == (importlib.util.find_spec("matplotlib") is not None)
 
 
+def test_sklearn_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("sklearn_pipeline").main(["--jobs", "1"]) == 0
+    assert re.search(r"accuracy 0\.9\d+ on 450 pictures kept back", capsys.readouterr().out)
+
+
 def test_levenberg_marquardt_needs_numpy_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("scipy.optimize", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -1,5 +1,8 @@
 """Parameters in and out, initial values, names."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -109,3 +112,32 @@ def test_float32_begins_as_float64_rounded():
     single, double = make().parameters(), make(dtype="float64").parameters()
     for name, value in double.items():
         np.testing.assert_array_equal(single[name], value.astype(np.float32))
+
+
+def test_models_are_pickled_and_copied():
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    y = (x[:, :3] > 0).astype(float)
+    layers = [cr.Input(5, scale=0.5), cr.Dense(4, "relu", name="first"), cr.Dropout(0.5), np.sin, cr.Dense(3)]
+    model = cr.Sequential(layers, seed=3, dtype="float64")
+    model.fit(x, y, loss="mse", verbose=0)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(other(x), model(x))
+        assert repr(other) == repr(model)
+        assert other.seed == 3
+        one, two = (m.train_on_batch(x, y, loss=cr.losses.MSE(), optimizer=cr.SGD(0.1)) for m in (copy.deepcopy(model), other))
+        assert one == two
+        np.testing.assert_array_equal(other(x), other(x))
+    changed = copy.deepcopy(model)
+    changed.set_parameters({"first.bias": np.ones(4)})
+    assert not np.array_equal(changed(x), model(x))
+
+
+def test_a_model_without_parameters_and_custom_functions_are_pickled():
+    model = pickle.loads(pickle.dumps(cr.Sequential([cr.Dense(2)], seed=5)))
+    assert repr(model) == "Sequential([Dense(2)], dtype='float32', input unknown)"
+    np.testing.assert_array_equal(
+        model.build(3).parameters()["0.kernel"], cr.Sequential([cr.Dense(2)], seed=5).build(3).parameters()["0.kernel"]
+    )
+    assert pickle.loads(pickle.dumps(cr.losses.Function(np.hypot))) == cr.losses.Function(np.hypot)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(cr.Sequential([cr.Input(1), lambda x: x + 1]))
