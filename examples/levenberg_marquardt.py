@@ -32,33 +32,12 @@ def fit(x: Floats, y: Floats, iterations: int, seed: int, optimizer: cr.Optimize
 
 
 def fit_lbfgs(x: Floats, y: Floats, iterations: int, seed: int) -> list[float]:
-    """Return the same of SciPy's L-BFGS, which is given the net's loss and gradient; nothing where SciPy is missing."""
+    """Return the same of L-BFGS; nothing where SciPy is missing."""
     try:
-        from scipy.optimize import minimize
+        return fit(x, y, iterations, seed, cr.LBFGS(tolerance=0.0))
     except ImportError:
         print("L-BFGS needs SciPy: pip install scipy")
         return []
-    model = new_model(seed)
-    start = model.parameters()
-    ends = np.cumsum([value.size for value in start.values()])[:-1]
-
-    def loss_and_gradient(flat: Floats) -> tuple[float, Floats]:
-        parts = np.split(flat, ends)
-        model.set_parameters({name: part.reshape(start[name].shape) for name, part in zip(start, parts, strict=True)})
-        gradients = model.per_sample_gradients(x, y, loss="mse")
-        return model.evaluate(x, y, loss="mse")["loss"], np.concatenate([g.mean(axis=0).ravel() for g in gradients.values()])
-
-    first = np.concatenate([value.ravel() for value in start.values()])
-    curve = [loss_and_gradient(first)[0]]
-    minimize(
-        loss_and_gradient,
-        first,
-        jac=True,
-        method="L-BFGS-B",
-        callback=lambda flat: curve.append(loss_and_gradient(flat)[0]),
-        options={"maxiter": iterations, "ftol": 0.0, "gtol": 0.0},
-    )
-    return curve
 
 
 def plot(curves: dict[str, list[float]], path: Path) -> None:

@@ -301,9 +301,10 @@ void measure(const Context& context, void (*kernel)(const UpdateArgs<T>&)) {
     Buffer<T> w = random_values<T>(n);
     Buffer<T> first(n);
     Buffer<T> second(n);
+    Buffer<T> third(n);
     const Buffer<T> g = random_values<T>(n);
     context.time(std::to_string(n), "element", static_cast<double>(n), [&] {
-      kernel({w.data(), first.data(), second.data(), g.data(), n, &scalars});
+      kernel({w.data(), first.data(), second.data(), third.data(), g.data(), n, &scalars});
     });
   }
 }
@@ -317,18 +318,30 @@ void measure(const Context& context, void (*kernel)(const OuterUpdateArgs<T>&)) 
     Buffer<T> w = random_values<T>(elements);
     Buffer<T> first(elements);
     Buffer<T> second(elements);
+    Buffer<T> third(elements);
     const Buffer<T> x = random_values<T>(panel_count<T>(rows) * kPanelWidth<T>);
     const Buffer<T> dz = random_values<T>(kPanelWidth<T>);
     context.time(std::to_string(elements), "element", static_cast<double>(elements), [&] {
       kernel({{w.data(), elements},
               first.data(),
               second.data(),
+              third.data(),
               {x.data(), kPanelWidth<T>},
               {dz.data(), kPanelWidth<T>},
               rows,
               1,
               &scalars});
     });
+  }
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const SquareSumArgs<T>&)) {
+  for (const std::size_t given : context.options.sizes) {
+    const std::size_t n = panel_count<T>(given) * kPanelWidth<T>;
+    const Buffer<T> g = random_values<T>(n);
+    double sums[kPanelWidth<T>] = {};
+    context.time(std::to_string(n), "element", static_cast<double>(n), [&] { kernel({g.data(), n, sums}); });
   }
 }
 

@@ -30,7 +30,7 @@ void measure(const Options& options, const char* name, void (*kernel)(const Upda
         for (std::size_t tile = mine.begin; tile < mine.end; ++tile) {
           float* const w = state.data() + tile * kTile;
           const auto array = [&](std::size_t number) { return number < arrays ? w + number * tiles * kTile : nullptr; };
-          kernel({w, array(1), array(2), gradient.data(), kTile, &scalars});
+          kernel({w, array(1), array(2), array(3), gradient.data(), kTile, &scalars});
         }
       }
     });

@@ -191,6 +191,24 @@ class PyTrainer {
     return named(averages);
   }
 
+  /// (loss, gradients by name).
+  py::tuple loss_and_gradients(const std::vector<py::array>& x, const std::vector<py::array>& y,
+                               const std::optional<py::array>& weight) {
+    const Dataset data = dataset({x, y, weight});
+    for (;;) {
+      const InterruptGuard guard;
+      std::optional<train::LossAndGradients> result;
+      {
+        const py::gil_scoped_release release;
+        result = trainer_->loss_and_gradients(data, guard.signal());
+      }
+      if (result) return py::make_tuple(result->loss, arrays_by_name(result->gradients));
+      raise_interrupt();  // where it does not, all of it once more
+    }
+  }
+
+  [[nodiscard]] py::dict ema_parameters() const { return arrays_by_name(trainer_->ema_parameters()); }
+
   py::dict history(std::size_t first) const {
     py::dict columns;
     const std::span<const Averages> training = trainer_->history();
@@ -208,6 +226,12 @@ class PyTrainer {
   py::dict running() const { return named(trainer_->running()); }
 
  private:
+  static py::dict arrays_by_name(const std::vector<std::pair<std::string, Tensor>>& tensors) {
+    py::dict arrays;
+    for (const auto& [name, tensor] : tensors) arrays[name.c_str()] = array_from(tensor);
+    return arrays;
+  }
+
   // In the main thread Python's handler runs here and raises what it likes, or nothing. In another one it never runs: the thread
   // stops where the handler is the one that raises KeyboardInterrupt.
   static void raise_interrupt() {
@@ -343,6 +367,21 @@ void bind_training(py::module_& module) {
       .def_property(
           "lr", [](const PyTrainer& self) { return self.trainer().lr(); },
           [](PyTrainer& self, double lr) { self.trainer().set_lr(lr); })
+      .def(
+          "set_lrs",
+          [](PyTrainer& self, const py::array_t<double, py::array::c_style | py::array::forcecast>& lrs) {
+            self.trainer().set_lrs({lrs.data(), lrs.data() + lrs.size()});
+          },
+          py::arg("lrs"))
+      .def(
+          "set_groups",
+          [](PyTrainer& self, const std::vector<std::string>& frozen, const std::map<std::string, double>& factors) {
+            const py::gil_scoped_release release;
+            self.trainer().set_groups(frozen, factors);
+          },
+          py::arg("frozen"), py::arg("factors"))
+      .def("loss_and_gradients", &PyTrainer::loss_and_gradients, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
+      .def("ema_parameters", &PyTrainer::ema_parameters)
       .def_property_readonly("epoch", [](const PyTrainer& self) { return self.trainer().epoch(); })
       .def_property_readonly("step", [](const PyTrainer& self) { return self.trainer().step(); })
       .def_property_readonly("steps_per_epoch", [](const PyTrainer& self) { return self.trainer().steps_per_epoch(); })

@@ -288,13 +288,13 @@ struct DropoutArgs {
 /// What an update needs beside the gradient. One struct for all optimizers: each reads its own fields.
 template <class T>
 struct UpdateScalars {
-  T lr;               // learning rate of this step; Adam: lr / (1 - beta1^t)
+  T lr;               // learning rate of this step; Adam: lr / (1 - beta1^t); Adagrad: lr / (1 + (t - 1) lr_decay)
   T weight_decay;     // L2 term added to the gradient
   T decay_factor;     // decoupled decay: w is first multiplied by it (1 - lr * decay); 1 for none
-  T momentum;         // SGD
-  T beta1;            // Adam
+  T momentum;         // SGD, RMSprop; a moving average's decay
+  T beta1;            // Adam, Lion
   T one_minus_beta1;  // rounded once from double
-  T beta2;
+  T beta2;            // Adam, Lion; RMSprop's alpha
   T one_minus_beta2;
   T epsilon;
   T inverse_sqrt_bias2;  // 1 / sqrt(1 - beta2^t)
@@ -311,12 +311,13 @@ struct PenaltyArgs {
   T l2;
 };
 
-/// w, and the state arrays first and second, updated in place from g for n consecutive elements.
+/// w, and the state arrays first, second and third, updated in place from g for n consecutive elements.
 template <class T>
 struct UpdateArgs {
   T* w;
   T* first;
   T* second;
+  T* third;
   const T* g;
   std::size_t n;
   const UpdateScalars<T>* scalars;
@@ -324,17 +325,27 @@ struct UpdateArgs {
 
 /// The same where the batch has one row, so that the gradient is an outer product which need not be stored: w[i, j] is updated from
 /// fma(x[i], dz[j], +0), as gemm_weight_gradient computes it. x and dz are that row, from the block's start; `rows` rows and
-/// `panels` panels of w, and of first and second, whose panels lie as far apart as w's.
+/// `panels` panels of w, and of its state, whose panels lie as far apart as w's.
 template <class T>
 struct OuterUpdateArgs {
   Panels<T> w;
   T* first;
   T* second;
+  T* third;
   Panels<const T> x;
   Panels<const T> dz;
   std::size_t rows;
   std::size_t panels;
   const UpdateScalars<T>* scalars;
+};
+
+/// sums[l] grows by the squares of g[l], g[l + W], g[l + 2 W], ... below n, in this order and in double; W is the panel width, and
+/// n a multiple of it.
+template <class T>
+struct SquareSumArgs {
+  const T* g;
+  std::size_t n;
+  double* sums;
 };
 
 }  // namespace chainrule::kernels

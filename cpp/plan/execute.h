@@ -93,7 +93,8 @@ void run_columns(const Program<T>& program, const Parameters<T>& parameters, con
 template <class T>
 void write_row_gradients(const Program<T>& program, const Parameters<T>& parameters, T* workspace, std::size_t rows, T* out);
 
-/// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none).
+/// An optimizer's update and its state, one matrix of each kind for each parameter (empty where the update keeps none, and for a
+/// parameter that was never trained).
 template <class T>
 struct Update {
   void (*kernel)(const kernels::UpdateArgs<T>&) = nullptr;
@@ -103,10 +104,28 @@ struct Update {
   std::vector<PanelMatrix<T>> first;
   std::vector<PanelMatrix<T>> second;
   std::vector<Penalty> penalties;  // one for each parameter; empty where none has one
+  std::vector<PanelMatrix<T>> third;
+  std::vector<PanelMatrix<T>> average;  // moving averages of the parameters; none where empty
+  kernels::UpdateScalars<T> average_scalars = {};
 
   [[nodiscard]] const kernels::UpdateScalars<T>& scalars_of(std::size_t parameter) const noexcept {
     return scalars_by_parameter.empty() ? scalars : scalars_by_parameter[parameter];
   }
+  /// How many arrays the update reads and writes beside the parameter.
+  [[nodiscard]] int arrays() const noexcept {
+    return (first.empty() ? 0 : 1) + (second.empty() ? 0 : 1) + (third.empty() ? 0 : 1) + (average.empty() ? 0 : 1);
+  }
+};
+
+/// Gradients in memory, for an update that needs more than one tile's of one batch: their sums over batches, one matrix for each
+/// parameter (empty for one that was never trained), and the squares that their norm is made from.
+template <class T>
+struct Gradients {
+  std::vector<PanelMatrix<T>> sums;
+  std::vector<double> squares;  // of a tile's elements, by its number
+
+  /// The Euclidean norm of all sums: squares are added in the order of the tiles.
+  [[nodiscard]] double norm() const noexcept;
 };
 
 /// The tiles of all gradients.
@@ -133,5 +152,20 @@ void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& 
 /// unbiased variance, rows / (rows - 1) times the batch's. One row says nothing of a variance: that one stays.
 template <class T>
 void update_running(const Program<T>& program, Parameters<T>& parameters, T* workspace, std::size_t rows);
+
+/// The work of run_tiles in two parts, with the gradients in memory between them. The first replaces the tiles' sums, or adds to them, and with
+/// `measure` takes their squares.
+struct GradientPass {
+  bool replace = true;
+  bool measure = false;
+  std::span<const Penalty> penalties = {};  // whose gradients are added; none where empty
+};
+template <class T>
+void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass, T* workspace,
+                   std::size_t rows, std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
+/// The second updates from `scale` times the sums.
+template <class T>
+void run_updates(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, Gradients<T>& gradients, T scale,
+                 std::span<const ParameterTile> tiles);
 
 }  // namespace chainrule::plan

@@ -74,6 +74,22 @@ Tensor Parameters<T>::get(std::size_t i) const {
 }
 
 template <class T>
+Tensor Parameters<T>::from_master(std::size_t i, const PanelMatrix<T>& matrix) const {
+  const Parameter<T>& p = all_[i];
+  Tensor out(kDType<T>, p.shape);
+  T* const to = out.template data<T>();
+  if (!p.transposed_is_master) {
+    unpack(matrix.panels(), p.rows, p.columns, to);
+  } else {
+    const kernels::Panels<const T> from = matrix.panels();
+    for (std::size_t row = 0; row < p.rows; ++row) {
+      for (std::size_t column = 0; column < p.columns; ++column) to[row * p.columns + column] = *from.at(column, row);
+    }
+  }
+  return out;
+}
+
+template <class T>
 void Parameters<T>::set(std::size_t i, const Tensor& values) {
   Parameter<T>& p = all_[i];
   if (values.shape() != p.shape) {

@@ -72,6 +72,8 @@ class Parameters {
   /// A row-major copy, and back. `values` has the parameter's shape and type.
   [[nodiscard]] Tensor get(std::size_t i) const;
   void set(std::size_t i, const Tensor& values);
+  /// A row-major copy of a matrix that is laid out as parameter i's master is.
+  [[nodiscard]] Tensor from_master(std::size_t i, const PanelMatrix<T>& matrix) const;
   /// Keeps a transposed copy of parameter i from now on.
   void keep_transposed(std::size_t i);
 

@@ -60,7 +60,8 @@ struct ParameterTile {
   std::size_t task = 0;
   Range rows;
   Range panels;
-  int owner = 0;  // the thread that takes it
+  int owner = 0;           // the thread that takes it
+  std::size_t number = 0;  // among all tiles, whoever takes it
 };
 
 /// Shares the tiles out among `parts` threads, of nearly equal work for batches of `rows` rows: the tiles come out in the order of

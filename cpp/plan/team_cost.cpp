@@ -65,16 +65,15 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
     const Parameter<T>& parameter = parameters[task.parameter];
     const auto size = static_cast<double>(parameter.rows * parameter.columns);
     const int copies = parameter.value.empty() || parameter.transposed.empty() ? 1 : 2;
-    const int moments = (update.first.empty() ? 0 : 1) + (update.second.empty() ? 0 : 1);
-    const double update = kUpdateFlops * size * (copies + moments);
-    work.update_flops += update;
+    const double update_work = kUpdateFlops * size * (copies + update.arrays());
+    work.update_flops += update_work;
     work.shared_bytes += sizeof(T) * size * copies * (rows == 1 ? kOneReader : 1);
     // A weight's gradient sums over all rows of both its sides; a bias's over one that its weight's has read.
     const std::size_t columns = task.kind == GradientTask::Kind::sum ? 0 : task.x.columns + task.dz.columns;
     const double values = kValueBytes * static_cast<double>(sizeof(T) * columns * rows);
     work.shared_bytes += values;
     const std::size_t pieces = (parameter.master_rows() + kTileRows - 1) / kTileRows * parameter.master_panels();
-    work.tasks.push_back({task.flops() * static_cast<double>(rows) + update, parameter.master_panels(), pieces, values});
+    work.tasks.push_back({task.flops() * static_cast<double>(rows) + update_work, parameter.master_panels(), pieces, values});
   }
   work.steps.reserve(program.steps.size());
   for (std::size_t i = 0; i < program.steps.size(); ++i) {

@@ -101,8 +101,10 @@ LossGraph::LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs
   request.outputs = std::move(outputs);
 }
 
-void LossGraph::differentiate() {
-  request.parameters = graph.parameters();
+void LossGraph::differentiate(const std::set<std::string>& frozen) {
+  for (const graph::NodeId id : graph.parameters()) {
+    if (frozen.count(graph.node(id).name) == 0) request.parameters.push_back(id);
+  }
   std::vector<graph::NodeId> losses;
   std::vector<graph::NodeId> seeds;
   for (const plan::Head& head : request.heads) {

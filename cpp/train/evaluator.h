@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "plan/team_cost.h"
@@ -71,8 +73,8 @@ class Evaluator {
 struct LossGraph {
   LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs,
             std::span<const HeadSettings> heads);
-  /// Adds the gradients of all parameters to the request.
-  void differentiate();
+  /// Adds the gradients of all parameters, but for those `frozen`, to the request.
+  void differentiate(const std::set<std::string>& frozen = {});
   graph::Graph graph;
   plan::Request request;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/fp_environment.h"
@@ -20,6 +21,9 @@ namespace {
 constexpr std::size_t kNearBytes = std::size_t{512} * 1024;
 constexpr std::size_t kMostBytesAhead = std::size_t{512} * 1024;
 
+// Rows whose gradients are one chain of sums when the gradient of a whole data set is asked for: the blocks' are added in order.
+constexpr std::size_t kGradientRows = 1024;
+
 template <class T>
 class TrainerOf final : public Trainer {
  public:
@@ -28,20 +32,22 @@ class TrainerOf final : public Trainer {
       : owner_(std::move(network)),
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
         settings_(with_outputs(settings, network_.outputs())),
-        with_loss_(graph, inputs, outputs, settings_.heads),
-        optimizer_(settings.optimizer, network_.parameters()),
+        forward_(graph, inputs, outputs, settings_.heads),
+        with_loss_(forward_),
+        optimizer_(settings.optimizer),
         objective_(settings.optimizer.objective),
         batch_(0, settings_.heads),
         evaluator_(network_, settings_.heads) {
     for (std::size_t i = 0; i < settings_.heads.size(); ++i) check(settings_.heads[i], with_loss_.request.heads[i], outputs[i]);
-    with_loss_.differentiate();
     set_penalties();
     const std::unique_lock lock(network_.mutex());
+    differentiate();
     plan_for(1);
   }
 
   [[nodiscard]] double lr() const noexcept override { return optimizer_.lr(); }
   void set_lr(double lr) override { optimizer_.set_lr(lr); }
+  void set_lrs(std::vector<double> lrs) override { optimizer_.set_lrs(std::move(lrs)); }
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return epoch_; }
   [[nodiscard]] std::size_t step() const noexcept override { return step_; }
   [[nodiscard]] std::uint64_t iterations() const noexcept override { return iterations_; }
@@ -60,7 +66,8 @@ class TrainerOf final : public Trainer {
     const int planned = plan::choose_threads(team);
     return plan::explain(program_, network_.parameters(),
                          {team, text(fitted_rows_ != 0 ? "the last fit's batches of " : "single batches of up to ", rows, " rows"),
-                          pace_.planned() > 1 ? pace_.explain() : "", pace_.planned() == planned ? pace_.kept() : planned});
+                          pace_.planned() > 1 ? pace_.explain() : "", pace_.planned() == planned ? pace_.kept() : planned}) +
+           optimizer_.explain();
   }
 
   void bind(const Dataset& data, std::size_t batch_size, bool shuffle, const std::optional<Dataset>& validation) override {
@@ -80,6 +87,19 @@ class TrainerOf final : public Trainer {
     objective_.clear();
     history_.clear();
     validation_history_.clear();
+  }
+
+  void set_groups(const std::vector<std::string>& frozen, const std::map<std::string, double>& factors) override {
+    const Busy busy(busy_);
+    const std::unique_lock lock(network_.mutex());
+    for (const std::string& name : frozen) static_cast<void>(network_.parameters().find(name));
+    for (const auto& [name, factor] : factors) static_cast<void>(network_.parameters().find(name));
+    std::set<std::string> names(frozen.begin(), frozen.end());
+    if (names == frozen_ && factors == factors_) return;
+    frozen_ = std::move(names);
+    factors_ = factors;
+    differentiate();
+    plan_for(program_.capacity);
   }
 
   void unbind() override {
@@ -167,7 +187,84 @@ class TrainerOf final : public Trainer {
     return evaluated();
   }
 
+  std::optional<LossAndGradients> loss_and_gradients(const Dataset& data, StopSignal stop) override {
+    const Busy busy(busy_);
+    check(data);
+    const std::unique_lock lock(network_.mutex());
+    const std::size_t all_rows = data.rows();
+    const std::size_t block = std::min(all_rows, kGradientRows);
+    if (program_.capacity < block) plan_for(block);
+    plan::Gradients<T> gradients;
+    gradients.sums.resize(network_.parameters().size());
+    for (const plan::GradientTask& task : program_.gradients) {
+      const plan::Parameter<T>& parameter = network_.parameters()[task.parameter];
+      gradients.sums[task.parameter] = plan::PanelMatrix<T>(parameter.master_rows(), parameter.master_columns());
+    }
+    const plan::TeamCost team = cost(block, plan::Occasion::call);
+    Run run({}, stop, Clock::now(), plan::choose_threads(team));
+    run.schedule = team.schedule(run.threads);
+    shares_ = plan::share_tiles(tiles_, block, run.threads, run.schedule);
+    const double total = total_weight(data, {}, all_rows);
+    Sums sums;
+    Selection place;
+    const auto rows_at = [&](std::size_t first) { return std::min(block, all_rows - first); };
+    run_team(run.threads, [&](int thread) {
+      while (run.next == Next::step) {
+        const std::size_t rows = rows_at(place.first);
+        run_row_phase(run, thread, data, place, rows, total);
+        if (run.failed()) return;
+        plan::GradientPass pass{place.first == 0, false, {}};
+        if (pass.replace) pass.penalties = optimizer_.update().penalties;
+        plan::run_gradients(program_, network_.parameters(), gradients, pass, workspace_.data(), rows, tiles_of(thread));
+        run.barrier.wait();
+        if (thread == 0) {
+          sums.add(settings_.heads, batch_, rows);
+          place.first += rows;
+          if (place.first == all_rows || run.stop.raised()) run.next = Next::stop;
+        }
+        run.barrier.wait();
+      }
+    });
+    if (run.failed()) raise(run, "loss_and_gradients", data, place, rows_at(place.first));
+    if (place.first < all_rows) return std::nullopt;
+    LossAndGradients result;
+    result.loss = sums.averages(settings_.heads).loss + penalty();
+    for (const plan::GradientTask& task : program_.gradients) {
+      const plan::Parameters<T>& all = network_.parameters();
+      result.gradients.emplace_back(all[task.parameter].name, all.from_master(task.parameter, gradients.sums[task.parameter]));
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::vector<std::pair<std::string, Tensor>> ema_parameters() override {
+    const Busy busy(busy_);
+    const std::shared_lock lock(network_.mutex());
+    const plan::Parameters<T>& all = network_.parameters();
+    const std::vector<plan::PanelMatrix<T>>& average = optimizer_.update().average;
+    std::vector<std::pair<std::string, Tensor>> result;
+    for (std::size_t i = 0; i < average.size(); ++i) {
+      const bool frozen = frozen_.count(all[i].name) != 0 || average[i].empty();
+      result.emplace_back(all[i].name, frozen ? all.get(i) : all.from_master(i, average[i]));
+    }
+    return result;
+  }
+
  private:
+  /// From the forward graph to the gradients of the parameters that are trained, and the optimizer's state for them.
+  void differentiate() {
+    with_loss_ = forward_;
+    with_loss_.differentiate(frozen_);
+    const plan::Request& request = with_loss_.request;
+    std::vector<std::size_t> numbers;
+    for (std::size_t i = 0; i < request.parameters.size(); ++i) {
+      if (request.gradients[i] == graph::kNone) continue;  // running statistics
+      numbers.push_back(network_.parameters().find(with_loss_.graph.node(request.parameters[i]).name));
+    }
+    std::vector<double> factors(network_.parameters().size(), 1.0);
+    for (const auto& [name, factor] : factors_) factors[network_.parameters().find(name)] = factor;
+    optimizer_.train(network_.parameters(), numbers, factors);
+  }
+
   /// The metrics are told the width of what they count.
   static TrainerSettings with_outputs(TrainerSettings settings, const std::vector<std::size_t>& outputs) {
     for (std::size_t i = 0; i < std::min(settings.heads.size(), outputs.size()); ++i) {
@@ -204,6 +301,7 @@ class TrainerOf final : public Trainer {
     program_ = plan::make_program<T>(with_loss_.graph, with_loss_.request, network_.parameters(), rows);
     tiles_ = plan::make_tiles(program_, network_.parameters());
     objective_.plan_for(tiles_.size());
+    optimizer_.gradients().squares.assign(tiles_.size(), 0.0);
     workspace_ = Buffer<T>(program_.workspace);
     batch_ = BatchRows<T>(rows, settings_.heads);
   }
@@ -248,15 +346,50 @@ class TrainerOf final : public Trainer {
 
   /// One step, both phases: on return of the last thread the parameters are updated, or none is where the run has failed.
   void run_batch(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows) {
-    const Range mine = share(rows, thread, run.threads);
-    const plan::NextRows next = next_rows(thread, run.threads);  // the place in the epoch moves on after the barrier
+    // The place in the epoch and in an update moves on once thread 0 is through its tiles: it is read before the barrier.
+    const plan::NextRows next = next_rows(thread, run.threads);
+    const bool ends = optimizer_.ends_update();
+    const plan::GradientPass pass{optimizer_.begins_update(), optimizer_.clips() && ends, optimizer_.update().penalties};
     const double total = total_weight(data, selection, rows);
     if (thread == 0) {
       optimizer_.prepare(total);  // read in the second phase only
       penalty_ = penalty();
     }
-    const double divisor = total / settings_.optimizer.objective.loss_scale;
-    const Gathered gathered = gather(program_, data, selection, mine, divisor, workspace_.data(), batch_);
+    objective_.measure(program_, network_.parameters(), tiles_, shares_[static_cast<std::size_t>(thread)]);
+    run_row_phase(run, thread, data, selection, rows, total / settings_.optimizer.objective.loss_scale);
+    if (run.failed()) return;
+    if (thread == 0) objective_.add(batch_, rows, total);
+    update(run, rows, pass, ends, tiles_of(thread), next);
+    if (thread == 0 && !run.failed()) plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
+  }
+
+  /// The parameter phase.
+  void update(Run& run, std::size_t rows, plan::GradientPass pass, bool ends, std::span<const plan::ParameterTile> tiles,
+              const plan::NextRows& next) {
+    plan::Parameters<T>& parameters = network_.parameters();
+    if (!optimizer_.keeps_gradients()) {
+      return plan::run_tiles(program_, parameters, optimizer_.update(), workspace_.data(), rows, tiles, next);
+    }
+    plan::run_gradients(program_, parameters, optimizer_.gradients(), pass, workspace_.data(), rows, tiles, next);
+    if (!ends) return;
+    double norm = 0;
+    if (pass.measure) {
+      run.barrier.wait();
+      norm = optimizer_.gradients().norm();
+      if (!std::isfinite(norm)) return run.diverged.store(true, std::memory_order_relaxed);  // so does every thread
+    }
+    plan::run_updates(program_, parameters, optimizer_.update(), optimizer_.gradients(), optimizer_.gradient_scale(norm), tiles);
+  }
+
+  [[nodiscard]] std::span<const plan::ParameterTile> tiles_of(int thread) const noexcept {
+    const Range tiles = shares_[static_cast<std::size_t>(thread)];
+    return std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin);
+  }
+
+  /// Forward, loss and backward on the batch's rows, whose weights are divided by `total`, and the barrier after it.
+  void run_row_phase(Run& run, int thread, const Dataset& data, Selection selection, std::size_t rows, double total) {
+    const Range mine = share(rows, thread, run.threads);
+    const Gathered gathered = gather(program_, data, selection, mine, total, workspace_.data(), batch_);
     if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
     if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
     if (run.schedule == plan::Schedule::columns) {
@@ -269,16 +402,7 @@ class TrainerOf final : public Trainer {
         if (!std::isfinite(head.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
       }
     }
-    const Range tiles = shares_[static_cast<std::size_t>(thread)];
-    objective_.measure(program_, network_.parameters(), tiles_, tiles);
     run.barrier.wait();
-    if (run.failed()) return;
-    if (thread == 0) {
-      plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
-      objective_.add(batch_, rows, total);
-    }
-    plan::run_tiles(program_, network_.parameters(), optimizer_.update(), workspace_.data(), rows,
-                    std::span(tiles_).subspan(tiles.begin, tiles.end - tiles.begin), next);
   }
 
   /// This thread's rows of the epoch's next batch, where they are worth asking for.
@@ -380,6 +504,7 @@ class TrainerOf final : public Trainer {
 
   void look_around(Run& run) {
     if (run.stop.raised()) return end(run, RunStatus::interrupted);
+    if (optimizer_.needs_lrs()) return end(run, RunStatus::time);
     if (!run.glances.due()) return;
     const Clock::time_point now = Clock::now();
     if (seconds_between(run.started, now) >= run.limits.seconds) return end(run, RunStatus::time);
@@ -404,6 +529,7 @@ class TrainerOf final : public Trainer {
     }
     if (!run.known.load()) throw_unknown(operation);
     if (run.diverged.load()) {
+      optimizer_.drop_gradients();
       const std::string layer = diverged_layer(run, data, selection, rows);
       throw TrainingDiverged(text("training diverged: the loss is NaN or infinite at step ", iterations_, ", first in ", layer),
                              static_cast<std::int64_t>(iterations_), layer);
@@ -435,7 +561,10 @@ class TrainerOf final : public Trainer {
   std::shared_ptr<Network> owner_;
   NetworkOf<T>& network_;
   TrainerSettings settings_;
-  LossGraph with_loss_;
+  LossGraph forward_;
+  LossGraph with_loss_;           // and the gradients
+  std::set<std::string> frozen_;  // parameters that are not trained
+  std::map<std::string, double> factors_;
   Optimizer<T> optimizer_;
   Objective<T> objective_;
   plan::Program<T> program_;

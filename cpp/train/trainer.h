@@ -41,6 +41,12 @@ struct RunLimits {
   double seconds = 0;
 };
 
+/// A mean loss and its gradients in the parameters that are trained, by name.
+struct LossAndGradients {
+  double loss = 0;
+  std::vector<std::pair<std::string, Tensor>> gradients;
+};
+
 class Trainer {
  public:
   /// `graph` is the training graph of `network`: the same parameters, perhaps dropout between them.
@@ -53,6 +59,11 @@ class Trainer {
 
   [[nodiscard]] virtual double lr() const noexcept = 0;
   virtual void set_lr(double lr) = 0;
+  /// The learning rates of the coming batches; a run ends ("time") where they are used up.
+  virtual void set_lrs(std::vector<double> lrs) = 0;
+  /// Parameters that are not trained from now on, and factors of others' learning rates; std::invalid_argument for an unknown name.
+  /// Optimizer state that exists stays.
+  virtual void set_groups(const std::vector<std::string>& frozen, const std::map<std::string, double>& factors) = 0;
   [[nodiscard]] virtual std::uint64_t epoch() const noexcept = 0;
   [[nodiscard]] virtual std::size_t step() const noexcept = 0;
   [[nodiscard]] virtual std::size_t steps_per_epoch() const noexcept = 0;
@@ -69,6 +80,10 @@ class Trainer {
   /// One update from one batch; its mean loss and metrics.
   virtual Averages train_on_batch(const Dataset& batch) = 0;
   virtual Averages evaluate(const Dataset& data) = 0;
+  /// Of all rows at once; nothing where a signal stopped it. TrainingDiverged where the loss is NaN or infinite.
+  virtual std::optional<LossAndGradients> loss_and_gradients(const Dataset& data, StopSignal stop) = 0;
+  /// The parameters' moving averages, by name; a frozen parameter's is the parameter. Empty where the optimizer keeps none.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, Tensor>> ema_parameters() = 0;
   /// One entry for each epoch since `bind`; validation is empty where there is none.
   [[nodiscard]] virtual const std::vector<Averages>& history() const noexcept = 0;
   [[nodiscard]] virtual const std::vector<Averages>& validation_history() const noexcept = 0;

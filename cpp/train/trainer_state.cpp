@@ -53,8 +53,11 @@ template <class T, class Use>
 std::size_t for_each_matrix(const OptimizerState<T>& kept, const plan::Parameters<T>& parameters, const Use& use) {
   std::size_t count = 0;
   for (const auto& [kind, matrices] : kept.matrices) {
-    for (std::size_t i = 0; i < matrices->size(); ++i) use(kind + "." + parameters[i].name, (*matrices)[i], parameters[i]);
-    count += matrices->size();
+    for (std::size_t i = 0; i < matrices->size(); ++i) {
+      if ((*matrices)[i].empty()) continue;
+      use(kind + "." + parameters[i].name, (*matrices)[i], parameters[i]);
+      ++count;
+    }
   }
   return count;
 }

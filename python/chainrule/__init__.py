@@ -27,13 +27,13 @@ from chainrule.lambdas import Lambda
 from chainrule.layers import Activation, Dense, Dropout, Layer
 from chainrule.merging import Residual, add, concatenate, multiply
 from chainrule.normalization import BatchNorm, LayerNorm
-from chainrule.optimizers import SGD, Adam, AdamW, LevenbergMarquardt, Optimizer
+from chainrule.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, LevenbergMarquardt, Lion, Optimizer, RMSprop
 from chainrule.sequential import Sequential
 from chainrule.threads import get_num_threads, set_num_threads
 from chainrule.values import Input
 
 if TYPE_CHECKING:
-    from chainrule import operators
+    from chainrule import operators, schedules
     from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
     from chainrule.graphs import Graph, trace
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from chainrule.variables import Variable, variable
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Activation",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BatchNorm",
@@ -70,10 +72,12 @@ __all__ = [
     "LayerNorm",
     "LearningRateScheduler",
     "LevenbergMarquardt",
+    "Lion",
     "MLflow",
     "Model",
     "Optimizer",
     "OptunaPruning",
+    "RMSprop",
     "ReduceLROnPlateau",
     "Residual",
     "Sequential",
@@ -105,6 +109,7 @@ __all__ = [
     "multiply",
     "operators",
     "optimizers",
+    "schedules",
     "set_num_threads",
     "trace",
     "value_and_grad",
@@ -125,6 +130,7 @@ _LATER = {
     "operators": "operators",
     "load": "saving",
     "from_torch": "torch_modules",
+    "schedules": "schedules",
 }
 
 

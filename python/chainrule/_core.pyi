@@ -211,6 +211,9 @@ class Trainer:
     scales: what each input is multiplied by.
     optimizer: "sgd" (settings lr, momentum, nesterov 0/1, weight_decay), "adam" (lr, beta1, beta2, epsilon, weight_decay),
     "adamw" (the same, decoupled decay). penalties: (l1, l2) by parameter, l1 sum |w| + l2 sum w^2 added to the loss.
+    "adamw" (the same, decoupled decay), "rmsprop" (lr, alpha, epsilon, momentum, centered 0/1, weight_decay), "adagrad" (lr, lr_decay,
+    epsilon, initial_accumulator, weight_decay), "lion" (lr, beta1, beta2, weight_decay); all of them clipnorm, accumulate and ema, where
+    0 is none. metrics: of "accuracy", "mse", "mae"; threshold: accuracy of one column of predictions.
     """
 
     def __init__(
@@ -228,6 +231,10 @@ class Trainer:
         penalties: Mapping[str, tuple[float, float]] = ...,
     ) -> None: ...
     lr: float
+    def set_lrs(self, lrs: NDArray[np.float64]) -> None:
+        """The learning rates of the coming batches, one for each: `run` returns "time" where they are used up."""
+    def set_groups(self, frozen: Sequence[str], factors: Mapping[str, float]) -> None:
+        """Parameters that are not trained from now on, and factors of the learning rate; state of the optimizer stays."""
     @property
     def epoch(self) -> int:
         """Epochs completed since this trainer was made; keys the shuffles."""
@@ -286,6 +293,13 @@ class Trainer:
     def evaluate(
         self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...
+    def loss_and_gradients(
+        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
+    ) -> tuple[float, dict[str, NDArray[Any]]]:
+        """The mean loss over all rows, and its gradients in the parameters that are trained. Raises TrainingDiverged on a NaN or
+        infinite loss, KeyboardInterrupt on Ctrl-C."""
+    def ema_parameters(self) -> dict[str, NDArray[Any]]:
+        """Moving averages of all parameters (a frozen one's is itself); empty where the optimizer keeps none."""
     def explain(self) -> str: ...
 
 @final

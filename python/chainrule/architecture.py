@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
-from chainrule import activations, embedding, initializers, layers, losses, merging, normalization, optimizers, values
+from chainrule import activations, embedding, initializers, layers, losses, merging, normalization, optimizers, schedules, values
 from chainrule.errors import CorruptFileError
 from chainrule.initializers import Given
 from chainrule.names import Configured
@@ -37,9 +37,10 @@ _MODULES: tuple[ModuleType, ...] = (
     initializers,
     losses,
     optimizers,
+    schedules,
 )
 # Their argument is code, or they are bases of the others.
-_NOT_STORED = {"ActivationFunction", "Composite", "Function", "Initializer", "Layer", "Loss", "Optimizer", "Value"}
+_NOT_STORED = {"ActivationFunction", "Composite", "Function", "Initializer", "Layer", "Loss", "Optimizer", "Schedule", "Value"}
 # The one argument that is kept under another name.
 _KEPT_AS = {("Activation", "function"): "activation"}
 
@@ -50,6 +51,7 @@ def _classes() -> dict[str, type]:
 
 
 _CLASSES = _classes()
+_NAMES = {kind: name for name, kind in _CLASSES.items()}
 
 
 class _LeftOut:
@@ -82,8 +84,8 @@ def describe(thing: object, owner: str = "save") -> Json:
     name = _name_of(thing)
     if name is not None:
         return name
-    kind = type(thing).__name__
-    if _CLASSES.get(kind) is not type(thing):
+    kind = _NAMES.get(type(thing))
+    if kind is None:
         raise TypeError(
             f"{owner}: expected layers and settings of chainrule's own classes, got {thing!r}, which a file cannot hold"
         )

@@ -321,6 +321,10 @@ class ReduceLROnPlateau(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget an earlier fit."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self._best.start()
         self._waited = self._resting = 0
 
@@ -336,13 +340,25 @@ class ReduceLROnPlateau(Callback):
         if self._resting > 0:
             return
         self._waited += 1
-        optimizer = self.model.optimizer
-        if self._waited >= self.patience and optimizer is not None and optimizer.lr > self.min_lr:
-            optimizer.lr = max(optimizer.lr * self.factor, self.min_lr)
+        lr = self._lr()
+        if self._waited >= self.patience and lr > self.min_lr:
+            lr = max(lr * self.factor, self.min_lr)
+            self._set_lr(lr)
             self._resting = self.cooldown
             self._waited = 0
             if self.verbose:
-                print(f"ReduceLROnPlateau: learning rate {optimizer.lr:g} after epoch {epoch + 1}")
+                print(f"ReduceLROnPlateau: learning rate {lr:g} after epoch {epoch + 1}")
+
+    def _lr(self) -> float:
+        optimizer = self.model.optimizer
+        assert optimizer is not None  # it trains
+        if not isinstance(optimizer.lr, float):
+            raise TypeError(f"ReduceLROnPlateau: expected a learning rate that is a number, got the schedule {optimizer.lr!r}")
+        return optimizer.lr
+
+    def _set_lr(self, lr: float) -> None:
+        assert self.model.optimizer is not None
+        self.model.optimizer.lr = lr
 
 
 class TerminateOnNaN(Callback):

@@ -24,6 +24,10 @@ class CallbackList:
                 raise TypeError(f"fit: expected callbacks as instances of Callback, got {callback!r}")
         self._callbacks: list[Callback] = given
 
+    def joined(self, more: list[Callback]) -> "CallbackList":
+        """Return the list with more callbacks at its end."""
+        return CallbackList([*self._callbacks, *more])
+
     def start(self, model: "Trainable", params: dict[str, Any]) -> None:
         """Introduce model and parameters."""
         for callback in self._callbacks:

@@ -49,7 +49,7 @@ def layer_calls(model: "Stack", operation: str, *, inference: bool) -> Calls:
     numbers = list(range(len(built.features)))  # of the structure's values among those here
     columns = list(built.features)
     calls: list[Call] = []
-    for (layer, operands, place), width in zip(structure.calls, structure.widths(built.features)[len(columns) :], strict=True):
+    for (layer, operands, place, _), width in zip(structure.calls, structure.widths(built.features)[len(columns) :], strict=True):
         begin = f"{place.prefix}."
         values = {spec.name: stored[begin + spec.name] for spec in layer.parameters(columns[numbers[operands[0]]])}
         parts: list[tuple[Layer, str, int]] = [(layer, place.prefix, width)]

@@ -42,9 +42,19 @@ class Layer:
     ----------
     name : str, optional
         Names the layer's parameters ("hidden.kernel" instead of "0.kernel") and its steps in plans and errors.
+
+    Attributes
+    ----------
+    trainable : bool, default True
+        Whether a fit changes the layer's parameters. May be set at any time; the next fit, or step, follows it. The optimizer's state
+        for other parameters goes on.
+    lr_scale : float, default 1
+        Multiplies the optimizer's learning rate for the layer's parameters; at least 0.
     """
 
     operands: ClassVar[int | None] = 1  # that it is called on; None for any number
+    trainable: bool = True
+    lr_scale: float = 1.0
 
     def __init__(self, name: str | None = None) -> None:
         self.name = validation.word(name, type(self).__name__, "name")

@@ -142,6 +142,16 @@ class LeastSquaresTrainer:
         self._history: list[dict[str, float]] = []
         self.epoch = 0
 
+    def set_groups(self, frozen: Sequence[str], factors: Mapping[str, float]) -> None:
+        """Refuse both: J is made of all parameters, and there is no learning rate."""
+        if frozen or factors:
+            names = ", ".join([*frozen, *factors])
+            raise ValueError(f"LevenbergMarquardt: expected every layer trainable and of lr_scale 1, got others for {names}")
+
+    def ema_parameters(self) -> dict[str, Array]:
+        """Return none."""
+        return {}
+
     def bind(
         self,
         x: list[Array],

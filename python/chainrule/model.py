@@ -20,6 +20,7 @@ from chainrule.progress import checked_verbose, make_progress
 from chainrule.sessions import Sessions
 from chainrule.structure import Structure
 from chainrule.training import FitLoop, FitPlace
+from chainrule.validation import Array
 
 __all__ = ["Trainable"]
 
@@ -94,7 +95,7 @@ class Trainable(Portable):
         epochs : int, default 1
             Passes over the data.
         batch_size : int, optional
-            Rows per step; the last step of an epoch takes what is left. Left out: 32; all rows for `LevenbergMarquardt`.
+            Rows per step; the last step of an epoch takes what is left. Left out: 32; all rows for `LBFGS` and `LevenbergMarquardt`.
         loss : str or class or Loss or function, or a list or dict of such
             See `chainrule.losses`. Of several outputs a single one serves for all. May be left out once the model has been trained:
             then it is the last one.
@@ -261,7 +262,7 @@ class Trainable(Portable):
             choice = self._sessions.next_optimizer(optimizer)
             self.build(*(array.shape[1] for array in rows.x))
             session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
-            session.trainer.lr = choice.optimizer.lr
+            choice.optimizer.hand_lr(session.trainer)
             judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
             return in_order(goal, session.trainer.train_on_batch(rows.x, rows.values, rows.weight) | judged)
         finally:
@@ -314,6 +315,109 @@ class Trainable(Portable):
         trainer = self._sessions.for_evaluation(built, goal).trainer
         judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
         return in_order(goal, trainer.evaluate(rows.x, rows.values, rows.weight) | judged)
+
+    def loss_and_gradients(
+        self, x: object, y: object, *, loss: object = None, sample_weight: object = None, loss_weights: object = None
+    ) -> tuple[float, dict[str, Array]]:
+        """Return the mean loss over all rows and its gradients in all parameters, without dropout.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As for `fit`.
+        loss, loss_weights
+            As for `fit`; left out, those of the last training.
+
+        Returns
+        -------
+        float
+            sum of weight * loss over sum of weight, with penalties (`l1`, `l2`).
+        dict of str to ndarray
+            The gradients, of the parameters' shapes and type; names and order as `parameters` gives them. Sums over rows are
+            made in blocks of 1024, in order: the same bits for any number of threads.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that does not fit.
+        TrainingDiverged
+            When the loss is NaN or infinite.
+        ChainruleError
+            Before the model is built.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import chainrule as cr
+        >>> model = cr.Sequential([cr.Input(2), cr.Dense(1, kernel_init="zeros")])
+        >>> value, gradients = model.loss_and_gradients(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, -1.0]), loss="half_mse")
+        >>> value, gradients["0.kernel"].ravel()
+        (0.5, array([1., 1.], dtype=float32))
+        """
+        operation = "loss_and_gradients"
+        built = self._ready(operation)
+        chosen = self._sessions.losses(loss, operation)
+        rows = self._labelled(chosen).rows(x, y, sample_weight, operation)
+        require_finite(rows.x, operation, "x")
+        goal = self._sessions.goal(operation, chosen, loss_weights, (), rows.y)
+        trainer = self._sessions.for_gradients(built, goal)
+        value, gradients = trainer.loss_and_gradients(rows.x, rows.values, rows.weight)
+        return value, {name: gradients[name] for name in built.shapes if name in built.trained}
+
+    def ema_parameters(self) -> dict[str, Array]:
+        """Return copies of the moving averages of the parameters, which an optimizer with `ema` keeps.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Names and shapes as `parameters` gives them; those of a layer that is not trainable are its parameters.
+
+        Raises
+        ------
+        ChainruleError
+            Where the last training's optimizer keeps none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import chainrule as cr
+        >>> model = cr.Sequential([cr.Dense(1, kernel_init="zeros")])
+        >>> loss = model.train_on_batch(np.ones((4, 2)), np.ones(4), loss="mse", optimizer=cr.SGD(0.1, ema=0.75))
+        >>> model.parameters()["0.bias"], model.ema_parameters()["0.bias"]
+        (array([0.2], dtype=float32), array([0.05], dtype=float32))
+        """
+        averages = {} if self._sessions.last is None else self._sessions.last.trainer.ema_parameters()
+        if not averages:
+            raise ChainruleError(
+                "ema_parameters: expected a model trained by an optimizer with ema, such as Adam(ema=0.999), got none"
+            )
+        return averages
+
+    @contextlib.contextmanager
+    def use_ema(self) -> Iterator[None]:
+        """Give the model the moving averages of its parameters for the time of a with block, and then its own back.
+
+        Raises
+        ------
+        ChainruleError
+            As `ema_parameters`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import chainrule as cr
+        >>> x = np.linspace(-1, 1, 50)[:, None]
+        >>> model = cr.Sequential([cr.Dense(1)])
+        >>> history = model.fit(x, 2 * x, epochs=50, loss="mse", optimizer=cr.Adam(0.1, ema=0.9), verbose=0)
+        >>> with model.use_ema():
+        ...     averaged = model.predict(x)
+        """
+        own = self.parameters() if self._built is not None else {}
+        self.set_parameters(self.ema_parameters())
+        try:
+            yield
+        finally:
+            self.set_parameters(own)
 
     def explain_plan(self) -> str:
         """Return, in words, how predictions, and after a training its steps, are computed, and why so.

@@ -1,6 +1,7 @@
 """Optimizers: what they are called and how they are set. The state (momentum, moments) lives natively, with the model.
 
-Notation: parameter w, gradient g of the batch's mean loss, step t from 1. `weight_decay` acts on every parameter.
+Notation: parameter w, gradient g of the batch's mean loss, step t from 1. `weight_decay` acts on every parameter. `lr` is a number or
+one of `chainrule.schedules`; `Layer.lr_scale` multiplies it for a layer's parameters.
 
 Examples
 --------
@@ -9,50 +10,18 @@ Examples
 SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chainrule import validation
-from chainrule.names import Configured, resolve
+from chainrule.full_batch import LBFGS, LevenbergMarquardt
+from chainrule.names import resolve
+from chainrule.optimizer_base import Optimizer
 
-__all__ = ["SGD", "Adam", "AdamW", "LevenbergMarquardt", "Optimizer", "optimizer"]
+if TYPE_CHECKING:
+    from chainrule.schedules import Schedule
 
-DEFAULT_BATCH_SIZE = 32
-
-
-class Optimizer(Configured):
-    """Base of the optimizers. Equal only to itself: a model continues the state of the object that it used last.
-
-    Attributes
-    ----------
-    lr : float
-        The learning rate; may be set at any time, also by callbacks during a fit.
-    """
-
-    name: ClassVar[str]
-    __hash__ = object.__hash__
-
-    def __init__(self, lr: float) -> None:
-        self.lr = lr
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    @property
-    def lr(self) -> float:
-        """The learning rate."""
-        return self._lr
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        self._lr = validation.real(value, type(self).__name__, "lr", least=0)
-
-    def batch_size(self, given: int | None, rows: int) -> int:
-        """Return the rows of a step of `fit`, where `batch_size` was given or left out."""
-        return DEFAULT_BATCH_SIZE if given is None else given
-
-    def settings(self) -> dict[str, float]:
-        """Return the fields as numbers, as the native trainer takes them."""
-        return {field: float(getattr(self, field)) for field in self._fields}
+__all__ = ["LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "LevenbergMarquardt", "Lion", "Optimizer", "RMSprop", "optimizer"]
 
 
 class SGD(Optimizer):
@@ -62,7 +31,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    lr : float, default 0.01
+    lr : float or Schedule, default 0.01
         The learning rate, at least 0.
     momentum : float, default 0
         In [0, 1).
@@ -70,13 +39,25 @@ class SGD(Optimizer):
         Needs a momentum above 0.
     weight_decay : float, default 0
         Factor of the L2 term, at least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
     """
 
     name = "sgd"
     _fields = ("lr", "momentum", "nesterov", "weight_decay")
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0) -> None:
-        super().__init__(lr)
+    def __init__(
+        self,
+        lr: "float | Schedule" = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
+    ) -> None:
+        super().__init__(lr, clipnorm, accumulate, ema)
         self.momentum = validation.real(momentum, "SGD", "momentum", least=0, below=1)
         self.nesterov = validation.flag(nesterov, "SGD", "nesterov")
         self.weight_decay = validation.real(weight_decay, "SGD", "weight_decay", least=0)
@@ -92,7 +73,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    lr : float, default 0.001
+    lr : float or Schedule, default 0.001
         The learning rate, at least 0.
     beta1, beta2 : float, default 0.9 and 0.999
         In [0, 1).
@@ -100,15 +81,26 @@ class Adam(Optimizer):
         Above 0.
     weight_decay : float, default 0
         Factor of the L2 term, at least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
     """
 
     name = "adam"
     _fields = ("lr", "beta1", "beta2", "epsilon", "weight_decay")
 
     def __init__(
-        self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.0
+        self,
+        lr: "float | Schedule" = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
     ) -> None:
-        super().__init__(lr)
+        super().__init__(lr, clipnorm, accumulate, ema)
         operation = type(self).__name__
         self.beta1 = validation.real(beta1, operation, "beta1", least=0, below=1)
         self.beta2 = validation.real(beta2, operation, "beta2", least=0, below=1)
@@ -125,101 +117,158 @@ class AdamW(Adam):
         As for `Adam`.
     weight_decay : float, default 0.01
         At least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
     """
 
     name = "adamw"
 
     def __init__(
-        self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01
+        self,
+        lr: "float | Schedule" = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
     ) -> None:
-        super().__init__(lr, beta1, beta2, epsilon, weight_decay)
+        super().__init__(lr, beta1, beta2, epsilon, weight_decay, clipnorm=clipnorm, accumulate=accumulate, ema=ema)
 
 
-class LevenbergMarquardt(Optimizer):
-    """Levenberg-Marquardt for small regression nets: damped Gauss-Newton steps on all rows at once (Levenberg 1944, Marquardt 1963).
+class RMSprop(Optimizer):
+    """RMSprop (Hinton 2012): w -= lr g / (sqrt(v) + epsilon), with v = alpha v + (1 - alpha) g^2, as PyTorch does it.
 
-    With the residuals r = prediction - target of all rows, weighted by sqrt(weight / sum of weights), and their Jacobian J in the
-    parameters, a step is d + e / 2 of
-
-        (J^T J + damping D) d = -J^T r,    D = diag(J^T J), at least 1/10 of its largest element,
-        (J^T J + damping D) e = -J^T r'',  the second derivative of r along d: geodesic acceleration (Transtrum, Sethna 2012),
-
-    with r'' from differences over the first tenth of d.
-
-    Gain is the fall of |r|^2 over the fall that the linear model promises. A step that raises |r|^2, or whose e is longer than
-    3/4 of d, is not taken: damping grows by `increase` and the step is tried again. After a step, damping shrinks by `decrease`
-    where gain is above 1/4, else it grows. The first step is turned aside by a random tenth of its length (keyed by the model's
-    seed), since Gauss-Newton does not leave the symmetries of a start. Each epoch of a fit is one step; the fit ends early when
-    the loss's gradient is within `tolerance`, or when no damping up to `max_damping` finds a step.
-
-    Needs the loss "mse" or "half_mse", no dropout, all rows in one batch, and at most 5000 parameters: J^T J is dense. All of it
-    is done in float64, also for a model of float32, which is given the rounded parameters. J is made in blocks of rows. Products
-    and Cholesky factors are NumPy's: the last bits depend on NumPy's BLAS and its threads.
+    With `centered`, v - m^2 takes v's place, with the mean m = alpha m + (1 - alpha) g (Graves 2013). With a momentum, u = momentum u +
+    g / (sqrt(v) + epsilon) and w -= lr u. `weight_decay` w is first added to g.
 
     Parameters
     ----------
-    damping : float, default 1e-3
-        At the start; above 0.
-    increase : float, default 2
-        Above 1.
-    decrease : float, default 0.1
-        Above 0 and below 1.
-    min_damping, max_damping : float, default 1e-12 and 1e10
-        Bounds; above 0.
-    tolerance : float, default 1e-12
-        For the largest element of the gradient of the mean loss; at least 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import chainrule as cr
-    >>> x = np.linspace(-3, 3, 100)[:, None]
-    >>> model = cr.Sequential([cr.Dense(20, "tanh"), cr.Dense(1)], dtype="float64")
-    >>> history = model.fit(x, np.sin(x), epochs=100, loss="mse", optimizer=cr.LevenbergMarquardt(), verbose=0)
-    >>> model.evaluate(x, np.sin(x))["loss"] < 1e-8
-    True
+    lr : float or Schedule, default 0.01
+        The learning rate, at least 0.
+    alpha : float, default 0.99
+        In [0, 1).
+    epsilon : float, default 1e-8
+        Above 0.
+    momentum : float, default 0
+        In [0, 1).
+    centered : bool, default False
+        Whether the square of the mean is taken off.
+    weight_decay : float, default 0
+        Factor of the L2 term, at least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
     """
 
-    name = "levenberg_marquardt"
-    _fields = ("damping", "increase", "decrease", "min_damping", "max_damping", "tolerance")
+    name = "rmsprop"
+    _fields = ("lr", "alpha", "epsilon", "momentum", "centered", "weight_decay")
 
     def __init__(
         self,
-        damping: float = 1e-3,
-        increase: float = 2.0,
-        decrease: float = 0.1,
-        min_damping: float = 1e-12,
-        max_damping: float = 1e10,
-        tolerance: float = 1e-12,
+        lr: "float | Schedule" = 0.01,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        centered: bool = False,
+        weight_decay: float = 0.0,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
     ) -> None:
-        operation = type(self).__name__
-        self.min_damping = validation.real(min_damping, operation, "min_damping", above=0)
-        self.max_damping = validation.real(max_damping, operation, "max_damping", least=self.min_damping)
-        self.damping = validation.real(damping, operation, "damping", least=self.min_damping, most=self.max_damping)
-        self.increase = validation.real(increase, operation, "increase", above=1)
-        self.decrease = validation.real(decrease, operation, "decrease", above=0, below=1)
-        self.tolerance = validation.real(tolerance, operation, "tolerance", least=0)
-
-    @property
-    def lr(self) -> float:
-        """Always 1: damping shortens steps."""
-        return 1.0
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        raise ValueError(f"LevenbergMarquardt: expected no learning rate, since damping takes its place, got lr={value!r}")
-
-    def batch_size(self, given: int | None, rows: int) -> int:
-        """Return all rows; fewer are refused."""
-        if given is not None and given < rows:
-            raise ValueError(
-                f"fit: expected all {rows} rows in one batch for LevenbergMarquardt, got batch_size={given}; leave it out"
-            )
-        return rows
+        super().__init__(lr, clipnorm, accumulate, ema)
+        self.alpha = validation.real(alpha, "RMSprop", "alpha", least=0, below=1)
+        self.epsilon = validation.real(epsilon, "RMSprop", "epsilon", above=0)
+        self.momentum = validation.real(momentum, "RMSprop", "momentum", least=0, below=1)
+        self.centered = validation.flag(centered, "RMSprop", "centered")
+        self.weight_decay = validation.real(weight_decay, "RMSprop", "weight_decay", least=0)
 
 
-_TABLE: dict[str, type[SGD] | type[Adam] | type[LevenbergMarquardt]] = {
-    kind.name: kind for kind in (SGD, Adam, AdamW, LevenbergMarquardt)
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011): w -= lr / (1 + (t - 1) lr_decay) g / (sqrt(v) + epsilon), with v += g^2, as PyTorch does it.
+
+    `weight_decay` w is first added to g.
+
+    Parameters
+    ----------
+    lr : float or Schedule, default 0.01
+        The learning rate, at least 0.
+    lr_decay : float, default 0
+        At least 0.
+    epsilon : float, default 1e-10
+        Above 0.
+    initial_accumulator : float, default 0
+        v at the start (PyTorch's `initial_accumulator_value`), at least 0.
+    weight_decay : float, default 0
+        Factor of the L2 term, at least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
+    """
+
+    name = "adagrad"
+    _fields = ("lr", "lr_decay", "epsilon", "initial_accumulator", "weight_decay")
+
+    def __init__(
+        self,
+        lr: "float | Schedule" = 0.01,
+        lr_decay: float = 0.0,
+        epsilon: float = 1e-10,
+        initial_accumulator: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
+    ) -> None:
+        super().__init__(lr, clipnorm, accumulate, ema)
+        self.lr_decay = validation.real(lr_decay, "Adagrad", "lr_decay", least=0)
+        self.epsilon = validation.real(epsilon, "Adagrad", "epsilon", above=0)
+        self.initial_accumulator = validation.real(initial_accumulator, "Adagrad", "initial_accumulator", least=0)
+        self.weight_decay = validation.real(weight_decay, "Adagrad", "weight_decay", least=0)
+
+
+class Lion(Optimizer):
+    """Lion (Chen et al. 2023): w -= lr sign(beta1 m + (1 - beta1) g), then m = beta2 m + (1 - beta2) g.
+
+    Weight decay is decoupled: w is first multiplied by 1 - lr weight_decay. Every step has the length lr in each element: a learning
+    rate of a third to a tenth of Adam's is usual, and a weight decay as many times larger.
+
+    Parameters
+    ----------
+    lr : float or Schedule, default 1e-4
+        The learning rate, at least 0.
+    beta1, beta2 : float, default 0.9 and 0.99
+        In [0, 1).
+    weight_decay : float, default 0
+        At least 0.
+    clipnorm, accumulate, ema
+        See `Optimizer`.
+    """
+
+    name = "lion"
+    _fields = ("lr", "beta1", "beta2", "weight_decay")
+
+    def __init__(
+        self,
+        lr: "float | Schedule" = 1e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        weight_decay: float = 0.0,
+        *,
+        clipnorm: float | None = None,
+        accumulate: int = 1,
+        ema: float | None = None,
+    ) -> None:
+        super().__init__(lr, clipnorm, accumulate, ema)
+        self.beta1 = validation.real(beta1, "Lion", "beta1", least=0, below=1)
+        self.beta2 = validation.real(beta2, "Lion", "beta2", least=0, below=1)
+        self.weight_decay = validation.real(weight_decay, "Lion", "weight_decay", least=0)
+
+
+_TABLE: dict[str, Callable[[], Optimizer]] = {
+    kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop, Adagrad, Lion, LBFGS, LevenbergMarquardt)
 }
 
 

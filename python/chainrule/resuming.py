@@ -25,7 +25,7 @@ class Resumption(NamedTuple):
     parameters: dict[str, Array]
     state: dict[str, Any]
     history: History
-    lr: float
+    lr: float | None  # None: by a schedule, which the fit is given again
     callbacks: CallbackStates
 
     def apply(self, model: "Trainable", session: Session) -> History:
@@ -35,7 +35,7 @@ class Resumption(NamedTuple):
         except (TypeError, ValueError) as error:
             raise CorruptFileError(f"fit: expected the state of the optimizer in the file: {error}") from None
         model._ready("fit").network.set_parameters(self.parameters)
-        if session.choice.optimizer.lr != self.lr:
+        if self.lr is not None and session.choice.optimizer.lr != self.lr:
             session.choice.optimizer.lr = self.lr
         return self.history
 
@@ -80,7 +80,7 @@ def read(path: "str | PathLike[str]", model: "Trainable", goal: Goal, choice: Ch
             parameters_of(contents, built.shapes, model.dtype),
             trainer_state(training, contents.tensors),
             history_of(training, contents.tensors),
-            optimizer.lr,
+            optimizer.lr if isinstance(optimizer.lr, float) else None,
             callback_states(training, contents.tensors),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

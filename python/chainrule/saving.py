@@ -113,7 +113,7 @@ def architecture(model: "Stack") -> dict[str, Any]:
         return {**common, "inputs": inputs, "layers": [describe(layer) for layer in model.layers]}
     calls = [
         {"layer": describe(layer), "operands": list(operands), "prefix": place.prefix, "label": place.label}
-        for layer, operands, place in structure.calls
+        for layer, operands, place, _ in structure.calls
     ]
     return {**common, "inputs": inputs, "calls": calls, "outputs": [list(output) for output in structure.outputs.items()]}
 

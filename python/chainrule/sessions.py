@@ -8,13 +8,15 @@ from chainrule import _core, losses, validation
 from chainrule.activations import Sigmoid, Softmax
 from chainrule.building import Built, make_graph
 from chainrule.data import by_name
+from chainrule.groups import groups
 from chainrule.losses import Loss
 from chainrule.metrics import Metric, metrics, natives
-from chainrule.optimizers import SGD, LevenbergMarquardt, Optimizer, optimizer
+from chainrule.optimizers import LBFGS, SGD, LevenbergMarquardt, Optimizer, optimizer
 from chainrule.structure import Structure
 from chainrule.targets import Targets
 
 if TYPE_CHECKING:
+    from chainrule.lbfgs import LBFGSTrainer
     from chainrule.least_squares import LeastSquaresTrainer
 
 
@@ -44,11 +46,11 @@ class Session(NamedTuple):
 
     goal: Goal
     choice: Choice
-    trainer: "_core.Trainer | LeastSquaresTrainer"
+    trainer: "_core.Trainer | LeastSquaresTrainer | LBFGSTrainer"
 
 
 class Sessions:
-    """The last training session of a model, and the last one only for evaluation."""
+    """The last training session of a model, the last one only for evaluation, and the last source of gradients."""
 
     def __init__(self, structure: Structure, dtype: str, seed: int) -> None:
         self._structure = structure
@@ -56,6 +58,7 @@ class Sessions:
         self._dtype = dtype
         self._seed = seed
         self._evaluating: Session | None = None
+        self._gradients: tuple[Goal, _core.Trainer] | None = None
         self.last: Session | None = None
 
     def losses(self, given: object, operation: str) -> list[Loss]:
@@ -115,7 +118,9 @@ class Sessions:
             if not built.trained:
                 raise ValueError("fit: expected a model with parameters to train, got none")
             self._warn_of_double_activation(goal)
-            last = self.last = self._make(built, goal, choice, training=True)
+            last = self._make(built, goal, choice, training=True)
+        last.trainer.set_groups(*groups(self._structure, built))
+        self.last = last
         return last
 
     def restore(self, built: Built, goal: Goal, choice: Choice) -> Session:
@@ -132,6 +137,12 @@ class Sessions:
         self._evaluating = self._make(built, goal, Choice(SGD(), None), training=False)
         return self._evaluating
 
+    def for_gradients(self, built: Built, goal: Goal) -> _core.Trainer:
+        """Return a trainer that gives the loss and its gradients, without dropout."""
+        if self._gradients is None or self._gradients[0] != goal:
+            self._gradients = (goal, self._native(built, goal, SGD(), training=False))
+        return self._gradients[1]
+
     def _make(self, built: Built, goal: Goal, choice: Choice, *, training: bool) -> Session:
         if isinstance(choice.optimizer, LevenbergMarquardt):
             from chainrule.least_squares import LeastSquaresTrainer, require_least_squares  # few fits need it
@@ -140,16 +151,32 @@ class Sessions:
             native = self._native(built, goal, SGD(), training=False)
             trainer = LeastSquaresTrainer(native, built, self._structure, goal[0].loss, choice.optimizer, self._seed)
             return Session(goal, choice, trainer)
+        if isinstance(choice.optimizer, LBFGS):
+            from chainrule.lbfgs import LBFGSTrainer, require_lbfgs
+
+            minimize = require_lbfgs(self._structure.layers)
+            native = self._native(built, goal, SGD(), training=False)
+            graph = make_graph(self._structure, built.features, "float64", training=False)
+            wide = built._replace(network=_core.Network(graph.graph, graph.inputs, graph.outputs))
+            gradients = self._native(wide, goal, SGD(), training=False, dtype="float64")
+            return Session(
+                goal,
+                choice,
+                LBFGSTrainer(
+                    native, wide.network, gradients, minimize, built, choice.optimizer, any(head.metrics for head in goal)
+                ),
+            )
         return Session(goal, choice, self._native(built, goal, choice.optimizer, training=training))
 
-    def _native(self, built: Built, goal: Goal, optimizer: Optimizer, *, training: bool) -> _core.Trainer:
-        graph = make_graph(self._structure, built.features, self._dtype, training=training)
+    def _native(self, built: Built, goal: Goal, optimizer: Optimizer, *, training: bool, dtype: str | None = None) -> _core.Trainer:
+        dtype = dtype or self._dtype
+        graph = make_graph(self._structure, built.features, dtype, training=training)
         return _core.Trainer(
             built.network,
             graph.graph,
             graph.inputs,
             graph.outputs,
-            heads=[self._head(head, outputs) for head, outputs in zip(goal, built.outputs, strict=True)],
+            heads=[self._head(head, outputs, dtype) for head, outputs in zip(goal, built.outputs, strict=True)],
             optimizer=optimizer.name,
             settings=optimizer.settings(),
             scales=self._structure.scales,
@@ -157,9 +184,9 @@ class Sessions:
             penalties=self._structure.penalties(),
         )
 
-    def _head(self, head: Head, outputs: int) -> _core.Head:
+    def _head(self, head: Head, outputs: int, dtype: str) -> _core.Head:
         return _core.Head(
-            head.loss.operation(outputs, head.target_columns, self._dtype),
+            head.loss.operation(outputs, head.target_columns, dtype),
             alpha=head.loss.alpha,
             weight=head.weight,
             labels=head.labels,

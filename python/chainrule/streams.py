@@ -192,6 +192,10 @@ class StreamTrainer:
     def lr(self, value: float) -> None:
         self._native.lr = value
 
+    def set_lrs(self, lrs: Array) -> None:
+        """Set the learning rates of the coming batches."""
+        self._native.set_lrs(lrs)
+
     def run(self, until_epoch: int, until_step: int, seconds: float) -> str:
         """Train until an epoch, or a step of the one under way, or for about so many seconds."""
         end = time.monotonic() + seconds

@@ -16,6 +16,7 @@ class Call(NamedTuple):
     layer: Layer
     operands: tuple[int, ...]
     place: Place
+    owners: tuple[Layer, ...] = ()  # the composite layers that it is a part of
 
 
 class Structure(NamedTuple):
@@ -136,6 +137,7 @@ class _Builder:
         self._inputs = len(inputs)
         self._layers: set[int] = set()
         self._prefixes: set[str] = set()
+        self._owners: list[Layer] = []
 
     def add(self, layer: Layer, operands: tuple[int, ...], naming: Naming) -> int:
         """Add a layer of the caller's and return the number of its value."""
@@ -156,7 +158,7 @@ class _Builder:
         position = len(self.calls)
         kind = type(layer).__name__.lower()
         label = naming.label or f"{kind}_{naming.prefix}"
-        self.calls.append(Call(layer, operands, Place(position, label, naming.prefix)))
+        self.calls.append(Call(layer, operands, Place(position, label, naming.prefix), tuple(self._owners)))
         return self._inputs + position
 
     def _expand(self, layer: Composite, operands: tuple[int, ...], naming: Naming) -> int:
@@ -164,6 +166,7 @@ class _Builder:
         sources = [Value(None) for _ in operands]
         result = layer.call(*sources)
         numbers = {id(source): operand for source, operand in zip(sources, operands, strict=True)}
+        self._owners.append(layer)
         count = 0
         for value in in_order([result]):
             if id(value) in numbers:
@@ -175,4 +178,5 @@ class _Builder:
             label = f"{naming.label}.{inner.name or count}" if naming.label else None
             numbers[id(value)] = self._add(inner, tuple(numbers[id(operand)] for operand in value.operands), Naming(own, label))
             count += 1
+        self._owners.pop()
         return numbers[id(result)]

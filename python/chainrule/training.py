@@ -42,7 +42,7 @@ class FitLoop:
         self._trainer = session.trainer
         self._optimizer = session.choice.optimizer
         self._epochs = epochs
-        self._callbacks = callbacks
+        self._callbacks = callbacks.joined(session.choice.optimizer.callbacks())
         self._progress = progress
         self._history = history
         self._judge = judge
@@ -100,7 +100,9 @@ class FitLoop:
         """Train natively until `until_epoch` epochs are done, or `until_step` steps of the one under way."""
         reason = "time"
         while reason == "time" and not self._model.stop_training:
-            self._trainer.lr = self._optimizer.lr
+            epochs = self._first + until_epoch - self._trainer.epoch
+            until = until_step or epochs * self._trainer.steps_per_epoch
+            self._optimizer.hand_lr(self._trainer, until - self._trainer.step)
             reason = self._trainer.run(self._first + until_epoch, until_step, self._progress.slice_seconds)
             self._collect()
             if reason == "converged":

@@ -35,6 +35,8 @@ template <class T>
 inline constexpr Program kProgramOf<kernels::UpdateArgs<T>> = Program::updates;
 template <class T>
 inline constexpr Program kProgramOf<kernels::OuterUpdateArgs<T>> = Program::updates;
+template <class T>
+inline constexpr Program kProgramOf<kernels::SquareSumArgs<T>> = Program::updates;
 
 template <Program kProgram, class T, class Compare>
 void test_table(const kernels::Tables& tables, const std::string& suffix, const Compare& compare) {

@@ -89,13 +89,23 @@ MakeModel gated(DType dtype) {
   };
 }
 
-std::vector<unsigned char> trained(const MakeModel& make, bool labels, int threads, std::size_t step_at_a_time) {
+/// How an optimizer's update comes to its gradients: at once, through memory that changes nothing, or clipped, from two batches.
+enum class Gradients { direct, stored, changed };
+
+std::vector<unsigned char> trained(const MakeModel& make, bool labels, int threads, std::size_t step_at_a_time,
+                                   Gradients gradients = Gradients::direct) {
   const Model training = make(0.25);
   const auto width = [&](graph::NodeId id) { return static_cast<std::size_t>(training.graph.node(id).shape[1]); };
   const Data data(101, width(training.input), width(training.output));
   const std::shared_ptr<Network> net = network(make(0));
   TrainerSettings slow = settings(labels ? "cross_entropy" : "mse", labels, labels ? "adam" : "sgd");
   if (!labels) slow.optimizer = optimizer_settings("sgd", {{"lr", 1e-3}});
+  slow.optimizer.ema = 0.9;
+  if (gradients == Gradients::stored) slow.optimizer.clipnorm = 1e30;
+  if (gradients == Gradients::changed) {
+    slow.optimizer.clipnorm = 0.05;
+    slow.optimizer.accumulate = 2;
+  }
   const auto trainer = Trainer::make(net, training.graph, {training.input}, {training.output}, slow);
   override_threads(threads);
   const Dataset set = labels ? data.classes() : data.values();
@@ -108,7 +118,9 @@ std::vector<unsigned char> trained(const MakeModel& make, bool labels, int threa
   override_threads(0);
   CHECK(trainer->iterations() == 12);
   CHECK(trainer->history().size() == 3 && trainer->validation_history().size() == 3);
-  return bytes_of(*net);
+  std::vector<unsigned char> bytes = bytes_of(*net);
+  for (const auto& [name, average] : trainer->ema_parameters()) append(bytes, average);
+  return bytes;
 }
 
 void test_same_bits() {
@@ -120,6 +132,7 @@ void test_same_bits() {
       models.push_back(chain(dtype, sizes));
     }
   }
+  std::size_t different = 0;
   for (const MakeModel& make : models) {
     for (const bool labels : {false, true}) {
       const auto expected = trained(make, labels, 1, 0);
@@ -129,8 +142,75 @@ void test_same_bits() {
       plan::override_schedule(std::nullopt);
       CHECK(trained(make, labels, 2, 1) == expected);
       CHECK(trained(make, labels, 1, 3) == expected);
+      CHECK(trained(make, labels, 2, 0, Gradients::stored) == expected);
+      const auto changed = trained(make, labels, 1, 0, Gradients::changed);
+      different += changed != expected ? 1 : 0;
+      for (const int threads : {2, 3}) CHECK(trained(make, labels, threads, 0, Gradients::changed) == changed);
+      plan::override_schedule(plan::Schedule::columns);
+      CHECK(trained(make, labels, 3, 0, Gradients::changed) == changed);
+      plan::override_schedule(std::nullopt);
     }
   }
+  CHECK(different == 2 * models.size() - 2);  // the softmax of one column has no gradient
+}
+
+// The gradient of all rows, in blocks, against differences of the loss; without a frozen parameter, which no step moves.
+void test_groups_and_gradients() {
+  const Model model = mlp(DType::float64, {3, 5, 2}, "tanh");
+  const std::shared_ptr<Network> net = network(model);
+  const Data data(2500, 3, 2);
+  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("mse", false, "adam"));
+  trainer->set_groups({"dense_0.kernel"}, {{"dense_1.bias", 0.5}});
+  const std::optional<LossAndGradients> found = trainer->loss_and_gradients(data.values(), {});
+  CHECK(found && found->gradients.size() == 3 && found->gradients[0].first == "dense_0.bias");
+  CHECK(std::abs(found->loss - trainer->evaluate(data.values()).loss) < 1e-14);
+  for (const auto& [name, gradient] : found->gradients) {
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      constexpr double kStep = 1e-6;
+      double side[2] = {};
+      const Tensor value = net->parameter(name);
+      for (const int sign : {0, 1}) {
+        const Tensor moved = value.clone();
+        moved.data<double>()[i] += sign == 0 ? -kStep : kStep;
+        net->set_parameters({{name, moved}});
+        side[sign] = trainer->evaluate(data.values()).loss;
+      }
+      net->set_parameters({{name, value}});
+      CHECK(std::abs((side[1] - side[0]) / (2 * kStep) - gradient.data<double>()[i]) < 1e-8);
+    }
+  }
+  for (const int threads : {1, 2, 3}) {
+    override_threads(threads);
+    const std::optional<LossAndGradients> again = trainer->loss_and_gradients(data.values(), {});
+    override_threads(0);
+    for (std::size_t i = 0; i < found->gradients.size(); ++i) {
+      std::vector<unsigned char> a, b;
+      append(a, again->gradients[i].second);
+      append(b, found->gradients[i].second);
+      CHECK(a == b);
+    }
+  }
+  std::vector<unsigned char> before, after;
+  append(before, net->parameter("dense_0.kernel"));
+  trainer->train_on_batch(data.values());
+  append(after, net->parameter("dense_0.kernel"));
+  CHECK(before == after);
+  CHECK_THROWS(trainer->set_groups({"unheard_of"}, {}), std::invalid_argument);
+  CHECK_THROWS(optimizer_settings("lion", {{"epsilon", 1}}), std::invalid_argument);
+}
+
+// A run ends where its learning rates do.
+void test_learning_rates() {
+  const Model model = mlp(DType::float64, {4, 3}, "relu");
+  const auto trainer = Trainer::make(network(model), model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const Data data(40, 4, 3);
+  trainer->bind(data.values(), 4, true, std::nullopt);
+  trainer->set_lrs({0.1, 0.2, 0.3});
+  CHECK(trainer->run({2, 0, kForever}, {}) == RunStatus::time);
+  CHECK(trainer->iterations() == 3 && trainer->lr() == 0.3);
+  trainer->set_lr(0.5);
+  CHECK(trainer->run({2, 0, kForever}, {}) == RunStatus::epoch);
+  CHECK(trainer->iterations() == 20 && trainer->lr() == 0.5);
 }
 
 void test_divergence() {
@@ -229,6 +309,8 @@ void test_initial_values() {
 int main() {
   test_one_step();
   test_same_bits();
+  test_groups_and_gradients();
+  test_learning_rates();
   test_divergence();
   test_refusals();
   test_stops();

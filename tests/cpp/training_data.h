@@ -82,13 +82,14 @@ struct Data {
   std::vector<std::int64_t> labels;
 };
 
+inline void append(std::vector<unsigned char>& bytes, const Tensor& value) {
+  const auto* raw = static_cast<const unsigned char*>(value.raw());
+  bytes.insert(bytes.end(), raw, raw + value.size() * size_of(value.dtype()));
+}
+
 inline std::vector<unsigned char> bytes_of(Network& net) {
   std::vector<unsigned char> bytes;
-  for (const std::string& name : net.parameter_names()) {
-    const Tensor value = net.parameter(name);
-    const auto* raw = static_cast<const unsigned char*>(value.raw());
-    bytes.insert(bytes.end(), raw, raw + value.size() * size_of(value.dtype()));
-  }
+  for (const std::string& name : net.parameter_names()) append(bytes, net.parameter(name));
   return bytes;
 }
 

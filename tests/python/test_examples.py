@@ -89,6 +89,17 @@ def test_levenberg_marquardt_needs_numpy_alone(monkeypatch: pytest.MonkeyPatch, 
     assert "the picture needs matplotlib" in printed
 
 
+def test_optimizers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "schedule.png"
+    assert example("optimizers").main(["--plot", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    for name in ("SGD", "AdamW", "RMSprop", "Adagrad", "Lion"):
+        assert re.search(rf"9\d\.\d% in +\d+ ms.* {name}\(", printed)
+    assert "with averaged weights" in printed
+    assert ("LBFGS(" in printed) == (importlib.util.find_spec("scipy") is not None)
+    assert picture.exists() == (importlib.util.find_spec("matplotlib") is not None)
+
+
 def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
     raw = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
     path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)

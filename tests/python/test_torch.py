@@ -6,6 +6,7 @@ Bounds as in test_training_numpy.py: both sides round at 1e-16 (float64) or 6e-8
 import numpy as np
 import pytest
 import torch
+import trajectories
 
 import chainrule as cr
 import peers
@@ -129,3 +130,15 @@ def test_steps(rng, loss, optimizer, dtype):
         assert got == pytest.approx(value.item(), abs=BOUND[dtype])
     for name, value in theirs.state_dict().items():
         np.testing.assert_allclose(ours.state_dict()[name], value.numpy(), rtol=0, atol=BOUND[dtype])
+
+
+@pytest.mark.parametrize("name", trajectories.IN_TORCH)
+def test_trajectories(name):
+    case = trajectories.CASES[name]
+    np.testing.assert_allclose(trajectories.ours(case), trajectories.theirs(case), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", trajectories.SCHEDULES)
+def test_schedules(name):
+    schedule, *more = trajectories.SCHEDULES[name]
+    np.testing.assert_allclose(schedule().at(np.arange(100)), trajectories.torch_schedule(*more), rtol=1e-13, atol=1e-17)

@@ -154,13 +154,68 @@ void update_adam(const UpdateArgs<T>& args) {
 }
 
 template <class T>
+void update_rmsprop_any(const UpdateArgs<T>& args, bool centered, bool momentum) {
+  const UpdateScalars<T>& s = *args.scalars;
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.first[i] = flushed(std::fma(s.beta2, args.first[i], s.one_minus_beta2 * g * g));
+    T v = args.first[i];
+    if (centered) {
+      args.second[i] = flushed(std::fma(s.beta2, args.second[i], s.one_minus_beta2 * g));
+      v = std::fma(-args.second[i], args.second[i], v);
+      if (v < 0) v = 0;
+    }
+    T move = g / (std::sqrt(v) + s.epsilon);
+    if (momentum) move = args.third[i] = flushed(std::fma(s.momentum, args.third[i], move));
+    args.w[i] = std::fma(-s.lr, move, args.w[i]);
+  }
+}
+template <class T>
+void update_rmsprop(const UpdateArgs<T>& args) {
+  update_rmsprop_any(args, false, false);
+}
+template <class T>
+void update_rmsprop_momentum(const UpdateArgs<T>& args) {
+  update_rmsprop_any(args, false, true);
+}
+template <class T>
+void update_rmsprop_centered(const UpdateArgs<T>& args) {
+  update_rmsprop_any(args, true, false);
+}
+template <class T>
+void update_rmsprop_centered_momentum(const UpdateArgs<T>& args) {
+  update_rmsprop_any(args, true, true);
+}
+
+template <class T>
+void update_adagrad(const UpdateArgs<T>& args) {
+  const UpdateScalars<T>& s = *args.scalars;
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    args.first[i] = flushed(std::fma(g, g, args.first[i]));
+    args.w[i] = std::fma(-s.lr, g / (std::sqrt(args.first[i]) + s.epsilon), args.w[i]);
+  }
+}
+
+template <class T>
+void update_lion(const UpdateArgs<T>& args) {
+  const UpdateScalars<T>& s = *args.scalars;
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const T g = decayed_gradient(args, i);
+    const T c = std::fma(s.beta1, args.first[i], s.one_minus_beta1 * g);
+    args.first[i] = flushed(std::fma(s.beta2, args.first[i], s.one_minus_beta2 * g));
+    args.w[i] = std::fma(-s.lr, c > 0 ? T{1} : c < 0 ? T{-1} : c, args.w[i]);
+  }
+}
+
+template <class T>
 void update_outer(void (*update)(const UpdateArgs<T>&), const OuterUpdateArgs<T>& args) {
   for (std::size_t i = 0; i < args.rows; ++i) {
     for (std::size_t j = 0; j < args.panels * kPanelWidth<T>; ++j) {
       const T g = std::fma(*args.x.at(0, i), *args.dz.at(0, j), T{0});
       const std::ptrdiff_t at = args.w.at(i, j) - args.w.data;
       const auto state = [at](T* array) { return array == nullptr ? nullptr : array + at; };
-      update({args.w.at(i, j), state(args.first), state(args.second), &g, 1, args.scalars});
+      update({args.w.at(i, j), state(args.first), state(args.second), state(args.third), &g, 1, args.scalars});
     }
   }
 }
@@ -171,3 +226,18 @@ void update_outer(void (*update)(const UpdateArgs<T>&), const OuterUpdateArgs<T>
   }
 #include "kernels/updates.inc"
 #undef CHAINRULE_UPDATE
+
+template <class T>
+void moving_average(const UpdateArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    args.w[i] = flushed(std::fma(args.scalars->momentum, args.w[i], args.scalars->one_minus_beta1 * args.g[i]));
+  }
+}
+
+template <class T>
+void square_sum(const SquareSumArgs<T>& args) {
+  for (std::size_t i = 0; i < args.n; ++i) {
+    const auto g = static_cast<double>(args.g[i]);
+    args.sums[i % kPanelWidth<T>] += g * g;
+  }
+}

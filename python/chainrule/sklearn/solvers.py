@@ -17,6 +17,7 @@ class Solver(Optimizer):
     @property
     def learning_rate(self) -> float:
         """The learning rate, as scikit-learn calls it."""
+        assert isinstance(self.lr, float)
         return self.lr
 
     def settings(self) -> dict[str, float]:
@@ -56,9 +57,9 @@ class SGDSolver(Solver, SGD):
 
     def goes_on(self) -> bool:
         """Divide an "adaptive" learning rate by 5."""
-        if self._schedule != "adaptive" or self.lr <= _LEAST_RATE:
+        if self._schedule != "adaptive" or self.learning_rate <= _LEAST_RATE:
             return False
-        self.lr /= 5.0
+        self.lr = self.learning_rate / 5.0
         return True
 
 
