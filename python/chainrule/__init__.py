@@ -33,7 +33,7 @@ from chainrule.threads import get_num_threads, set_num_threads
 from chainrule.values import Input
 
 if TYPE_CHECKING:
-    from chainrule import operators, schedules
+    from chainrule import operators, schedules, tabular
     from chainrule.compiled import Compiled, compile  # noqa: A004
     from chainrule.gradient_check import check_grads
     from chainrule.graphs import Graph, trace
@@ -111,6 +111,7 @@ __all__ = [
     "optimizers",
     "schedules",
     "set_num_threads",
+    "tabular",
     "trace",
     "value_and_grad",
     "variable",
@@ -131,6 +132,7 @@ _LATER = {
     "load": "saving",
     "from_torch": "torch_modules",
     "schedules": "schedules",
+    "tabular": "tabular",
 }
 
 

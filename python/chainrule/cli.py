@@ -1,4 +1,4 @@
-"""The command line: `chainrule demo`, `chainrule info`."""
+"""The command line: `chainrule train`, `chainrule predict`, `chainrule demo`, `chainrule info`."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
-    except (cr.ChainruleError, OSError, ValueError) as error:
+    except (cr.ChainruleError, ImportError, OSError, ValueError) as error:
         print(f"chainrule {arguments.command}: {error}", file=sys.stderr)
         return 1
 
@@ -48,10 +48,38 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-plot", action="store_true", help="draw no picture")
     demo.set_defaults(run=_demo)
 
+    _add_train(commands)
+    _add_predict(commands)
+
     info = commands.add_parser("info", help="versions, processor, instruction set and threads")
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = commands.add_parser("train", help="train a model of one column of a table (CSV or Parquet) by the others")
+    train.add_argument("file", type=Path, help="the table: CSV and the like, gzipped or not, or Parquet")
+    train.add_argument(
+        "--target", required=True, help="the column to predict: its name, or its position from 1 or from -1 backwards"
+    )
+    train.add_argument("--task", choices=("classification", "regression"), help="(default: by the target's values)")
+    train.add_argument("--test", type=float, default=0.2, help="the part of the rows to test on (default: %(default)s)")
+    train.add_argument("--seed", type=int, default=0, help="of the split and all else that is random (default: %(default)s)")
+    train.add_argument("--epochs", type=_positive, help="at most; training stops early anyway (default: by the number of rows)")
+    train.add_argument("--drop", metavar="NAMES", help="columns not to learn from, with commas between them")
+    train.add_argument("--no-header", action="store_true", help="the first line is a row (default: it is one if it has a number)")
+    train.add_argument("--threads", type=_positive, help="at most so many threads (default: what the process may use)")
+    train.add_argument("--out", type=Path, help="the folder for model and report (default: the file's name with -model)")
+    train.set_defaults(run=_train)
+
+
+def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    predict = commands.add_parser("predict", help="predict the rows of a table by a model that train has saved")
+    predict.add_argument("model", type=Path, help="the folder that train has written")
+    predict.add_argument("file", type=Path, help="a table with the same columns, in any order")
+    predict.add_argument("--out", type=Path, help="the CSV to write (default: the terminal)")
+    predict.set_defaults(run=_predict)
 
 
 def _positive(text: str) -> int:
@@ -68,6 +96,20 @@ def _demo(arguments: argparse.Namespace) -> int:
         cr.set_num_threads(arguments.threads)
     run(epochs=arguments.epochs, seed=arguments.seed, picture=None if arguments.no_plot else arguments.output)
     return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from chainrule.tabular.command import run_train
+
+    if arguments.threads is not None:
+        cr.set_num_threads(arguments.threads)
+    return run_train(arguments)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from chainrule.tabular.command import run_predict
+
+    return run_predict(arguments)
 
 
 def _info(arguments: argparse.Namespace) -> int:

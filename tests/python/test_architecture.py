@@ -44,7 +44,15 @@ def test_round_trip(thing, kind):
         assert getattr(made, name) == getattr(thing, name)
 
 
-BASES = (cr.Layer, cr.Input, cr.Optimizer, cr.losses.Loss, cr.activations.ActivationFunction, cr.initializers.Initializer)
+BASES = (
+    cr.Layer,
+    cr.Input,
+    cr.Optimizer,
+    cr.losses.Loss,
+    cr.activations.ActivationFunction,
+    cr.initializers.Initializer,
+    cr.schedules.Schedule,
+)
 
 
 def test_every_class_follows_the_rule():
@@ -62,6 +70,13 @@ def test_every_class_follows_the_rule():
         "scale": 2.0,
         "mode": "fan_in",
         "distribution": "normal",
+        "lr": 0.1,
+        "steps": 10,
+        "every": 3,
+        "factor": 0.5,
+        "after": 0.1,
+        "max_lr": 0.1,
+        "total_steps": 10,
     }
     for kind in _CLASSES.values():
         needed = {

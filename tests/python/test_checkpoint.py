@@ -374,7 +374,7 @@ def test_state_of_the_native_trainer_is_checked(blobs):
         ({"step": 3}, "expected a step below 0, got 3"),
         ({"losses": [0.0, 0.0]}, "expected the sums of 1 losses, got 2"),
         ({"metrics": [0.0, 0.0]}, "expected the sums of 1 metrics, got 2"),
-        ({"numbers": {**state["numbers"], "beta1_power": 1.0, "x": 1.0}}, "expected 2 numbers, got 3"),
+        ({"numbers": {**state["numbers"], "beta1_power": 1.0, "x": 1.0}}, "expected 4 numbers, got 5"),
         ({"numbers": {"beta1_power": 1.0, "x": 1.0}}, "expected beta2_power, got none"),
         ({"arrays": {**state["arrays"], "x": np.ones(3, np.float32)}}, "expected 8 arrays, got 9"),
         (
@@ -385,3 +385,19 @@ def test_state_of_the_native_trainer_is_checked(blobs):
     ]:
         with pytest.raises(ValueError, match=message):
             trainer.set_state(**{**state, **change})
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_schedules_averages_and_gathered_gradients_go_on(path, blobs, fingerprint, accumulate):
+    def optimizer():
+        return cr.RMSprop(cr.schedules.cosine(0.01, steps=40), momentum=0.5, clipnorm=1.0, accumulate=accumulate, ema=0.9)
+
+    whole = make()
+    expected = fit(whole, blobs, optimizer())
+    with pytest.raises(Broken):
+        fit(make(), blobs, optimizer(), [cr.Checkpoint(path, every=5), BreakAfter(17)])
+    resumed = make()
+    assert fit(resumed, blobs, optimizer(), resume_from=path).history == expected.history
+    assert fingerprint(resumed) == fingerprint(whole)
+    averages = whole.ema_parameters()
+    assert all(np.array_equal(averages[name], value) for name, value in resumed.ema_parameters().items())

@@ -19,6 +19,7 @@ BLOCKS = {  # the least number of Python blocks in each
     "docs/coming-from.md": 6,
     "docs/files.md": 1,
     "docs/scikit-learn.md": 3,
+    "docs/tables.md": 1,
 }
 
 

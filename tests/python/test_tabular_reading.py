@@ -1,0 +1,269 @@
+"""Tables from text files and memory: separators, headers, quotes, what is missing, and errors that say where."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule.tabular import Table, read_table
+from chainrule.tabular.kinds import dates, kind_of, numbers
+
+
+def read(tmp_path: Path, content: str | bytes, name: str = "data.csv", **options: Any) -> Table:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_table(path, **options)
+
+
+def cells(table: Table) -> dict[str, list[Any]]:
+    return {name: column.tolist() for name, column in table.columns.items()}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", ", "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_separators_are_found(tmp_path: Path, separator: str, end: str) -> None:
+    lines = [["a", "b", "c"], ["1", "x", "2.5"], ["-3e2", "y", "0"]]
+    table = read(tmp_path, end.join(separator.join(line) for line in lines))
+    assert cells(table) == {"a": [1.0, -300.0], "b": ["x", "y"], "c": [2.5, 0.0]}
+    assert table.lines == [2, 3]
+
+
+def test_quoted_cells_have_separators_quotes_and_line_ends(tmp_path: Path) -> None:
+    table = read(tmp_path, 'name,n\n"a, ""b""\nc",1\n\n d ,2\n')
+    assert cells(table) == {"name": ['a, "b"\nc', "d"], "n": [1.0, 2.0]}
+    assert table.lines == [2, 5]
+
+
+def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
+    table = read(tmp_path, "a;b;c\n1,5;x,y;2\n-3;z;2,25\n;1,5;?\n")
+    assert np.array_equal(table.columns["a"], [1.5, -3, np.nan], equal_nan=True)
+    assert np.array_equal(table.columns["c"], [2, 2.25, np.nan], equal_nan=True)
+    assert table.columns["b"].tolist() == ["x,y", "z", "1,5"]
+    assert cells(read(tmp_path, "1,5;x\n2;y\n")) == {"column_1": [1.5, 2.0], "column_2": ["x", "y"]}
+    assert read(tmp_path, "a;b\n1,5;2\n", as_text=["a"]).columns["a"].tolist() == ["1,5"]
+
+
+def test_a_separator_inside_quotes_is_none(tmp_path: Path) -> None:
+    assert list(read(tmp_path, 'a;b\n"1,2,3";4\n"5,6,7";8\n').columns) == ["a", "b"]
+
+
+def test_gzip_and_byte_order_marks(tmp_path: Path) -> None:
+    text = "é,b\n1,2\n"
+    for content in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
+        assert cells(read(tmp_path, content)) == {"é": [1.0], "b": [2.0]}
+        assert cells(read(tmp_path, gzip.compress(content), "data.csv.gz")) == {"é": [1.0], "b": [2.0]}
+
+
+def test_a_tsv_is_cut_at_tabs_only(tmp_path: Path) -> None:
+    assert cells(read(tmp_path, "a\n1,2\n3,4\n", "data.tsv")) == {"a": ["1,2", "3,4"]}
+
+
+def test_missing_cells(tmp_path: Path) -> None:
+    for missing in ("", "NA", "?", "NaN", "null", "N/A", " - "):
+        table = read(tmp_path, f"a,b,c\n1,{missing},x\n{missing},2,{missing}\n")
+        assert np.array_equal(table.columns["a"], [1, np.nan], equal_nan=True)
+        assert np.array_equal(table.columns["b"], [np.nan, 2], equal_nan=True)
+        assert table.columns["c"].tolist() == ["x", None]
+
+
+def test_what_is_no_number_of_tables_stays_text(tmp_path: Path) -> None:
+    assert read(tmp_path, "a,b\n1_000,x\n2,y\n").columns["a"].tolist() == ["1_000", "2"]
+
+
+def test_headers(tmp_path: Path) -> None:
+    assert list(read(tmp_path, "1,x\n2,y\n").columns) == ["column_1", "column_2"]
+    assert list(read(tmp_path, "a,\n2,y\n").columns) == ["a", "column_2"]
+    assert list(read(tmp_path, "2019,y\n2,3\n", target="y").columns) == ["2019", "y"]
+    assert cells(read(tmp_path, "a,b\nc,d\n", header=False)) == {"column_1": ["a", "c"], "column_2": ["b", "d"]}
+
+
+def test_columns_by_name_and_position(tmp_path: Path) -> None:
+    table = read(tmp_path, "price,size,3\n1,2,3\n", header=True)
+    assert [table.column(one) for one in ("size", 1, "-1", "2", "3")] == ["size", "price", "3", "size", "3"]
+    with pytest.raises(ValueError, match=r"data\.csv: unknown column 'sise': did you mean 'size'\?"):
+        table.column("sise")
+    for position in ("0", "4", "-4"):
+        with pytest.raises(ValueError, match="position from 1 to 3"):
+            table.column(position)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "got a file without one"),
+        ("\n\n", "got a file without one"),
+        ("a,b\n", "expected rows below the header"),
+        ("a,b\n1,2\n\n1,2,3\n", "line 4: expected 2 cells, as in line 1, got 3"),
+        ('a,b\n1,"2\n3\n', "line 2: .*unexpected end of data"),
+        ('a,b\n1,"2"3\n', "line 2: .*expected after"),
+        ("a,a\n1,2\n", "line 1: expected each column's name once, got 'a' for columns 1 and 2"),
+        (b"a,b\n1,2\n1,\xff\n", "line 3: expected text in UTF-8, got the byte 0xff"),
+        (b"a,b\n1,\0\n", "line 2: expected text, got a zero byte"),
+        (gzip.compress(b"a,b\n1,2\n" * 100)[:-20], "expected a whole gzip file"),
+    ],
+)
+def test_errors_say_where(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"data\.csv.*{message}"):
+        read(tmp_path, content)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")  # in the extra "test"
+    parquet = pytest.importorskip("pyarrow.parquet")
+    moment = datetime.datetime(2024, 2, 29, 12, 30)
+    columns = {
+        "n": [1, None, 3],
+        "x": [0.5, 1.5, None],
+        "word": ["a", None, "b"],
+        "flag": [True, False, None],
+        "when": [moment, None, moment],
+        "kind": pyarrow.array(["u", "v", "u"]).dictionary_encode(),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "data.parquet")
+    table = read_table(tmp_path / "data.parquet")
+    assert np.array_equal(table.columns["n"], [1, np.nan, 3], equal_nan=True)
+    assert np.array_equal(table.columns["x"], [0.5, 1.5, np.nan], equal_nan=True)
+    found = cells(table)
+    assert found["word"] == ["a", None, "b"]
+    assert found["flag"] == ["true", "false", None]
+    assert found["when"] == ["2024-02-29T12:30:00", None, "2024-02-29T12:30:00"]
+    assert found["kind"] == ["u", "v", "u"]
+    (tmp_path / "data.parquet").write_bytes(b"PAR1" + bytes(20))
+    with pytest.raises(ValueError, match="expected a Parquet file"):
+        read_table(tmp_path / "data.parquet")
+
+
+def test_parquet_without_a_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pyarrow.parquet", "pyarrow", "polars"):
+        monkeypatch.setitem(__import__("sys").modules, name, None)
+    (tmp_path / "data.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ImportError, match=r"pip install 'chainrule\[tables\]'"):
+        read_table(tmp_path / "data.parquet")
+
+
+def test_columns_in_memory() -> None:
+    day = datetime.date(2024, 1, 2)
+    table = read_table(
+        {
+            "int": np.arange(2, dtype=np.uint8),
+            "float": [1.5, None],
+            "bool": np.array([True, False]),
+            "text": np.array(["1x", "2"]),
+            "day": [day, None],
+            "day64": np.array(["2024-01-02", "NaT"], "datetime64[D]"),
+            "exact": [Decimal("1.25"), 2],
+            "mixed": [1, "b"],
+        }
+    )
+    found = cells(table)
+    assert found["int"] == [0.0, 1.0]
+    assert np.array_equal(found["float"], [1.5, np.nan], equal_nan=True)
+    assert found["bool"] == ["true", "false"]
+    assert found["text"] == ["1x", "2"]
+    assert found["day"] == ["2024-01-02", None]
+    assert found["day64"] == ["2024-01-02T00:00:00", None]
+    assert found["exact"] == [1.25, 2.0]
+    assert found["mixed"] == ["1", "b"]
+    assert table.place(0, "int") == "table, row 1, column 'int'"
+
+
+class Frame:
+    """As data frames are: names in `columns`, columns by name, each with `to_numpy`."""
+
+    def __init__(self, **columns: list[Any]) -> None:
+        self.columns = list(columns)
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Any:
+        values = self._columns[name]
+
+        class Series:
+            def to_numpy(self) -> np.ndarray[Any, Any]:
+                return np.array(values)
+
+        return Series()
+
+
+def test_data_frames() -> None:
+    assert cells(read_table(Frame(a=[1, 2], b=["x", "y"]))) == {"a": [1.0, 2.0], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([1, 2], TypeError, "expected a file's name, a dict of columns or a data frame, got list"),
+        ({}, ValueError, "expected columns, got none"),
+        ({1: [2]}, TypeError, "names as strings, got 1"),
+        ({"a": [1, 2], "b": [1]}, ValueError, "got 2 rows of 'a' and 1 of 'b'"),
+        ({"a": np.ones((2, 2))}, ValueError, r"column 'a': expected one dimension, got shape \(2, 2\)"),
+        ({"a": [1, [2]]}, TypeError, "column 'a': .* got list in row 2"),
+        ({"a": np.ones(2, complex)}, TypeError, "got complex128"),
+    ],
+)
+def test_what_is_no_table(given: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        read_table(given)
+
+
+def kind(values: list[Any], name: str = "c", **others: list[Any]) -> Any:
+    table = read_table({name: values, **others})
+    return kind_of(table, name, np.arange(table.rows))
+
+
+def test_kinds() -> None:
+    assert kind([1.5, 2, None]).name == "number"
+    assert kind(["yes", "No", None, "yes"]).name == "boolean"
+    assert kind(["a", "b", "a", "a", "b", "b", "b", "c"]).values == ("b", "a")
+    assert "1 of 3 values" in kind(["a", "b", "a", "a", "b", "b", "b", "c"]).note
+    assert kind(["a", "b"] * 50).note == ""
+    assert kind([None, None]).note == "empty"
+    assert "constant: 7" in kind([7, 7]).note
+    assert "constant: 'x'" in kind(["x", "x"]).note
+    assert kind(["x"] * 5 + [None]).name == "category"  # whether it is there may tell something
+    assert "identifier" in kind([f"row {i}" for i in range(200)]).note
+    assert kind([f"street {i % 90}" for i in range(300)]).name == "category"
+
+
+def test_identifiers() -> None:
+    rows = list(range(100))
+    others = {"x": rows, "y": rows}
+    assert "numbered" in kind(rows, "n", **others).note
+    assert "own in every row" in kind([(7 * i) % 101 for i in rows], "user_id", **others).note
+    assert kind([(7 * i) % 101 for i in rows], "income", **others).name == "number"
+    assert kind(rows, "x", y=rows).name == "number"  # alone with a target it is a curve
+
+
+@pytest.mark.parametrize(
+    ("texts", "date_format", "seconds"),
+    [
+        (["1970-01-02", "1970-01-03"], "iso", 86400),
+        (["1970-01-02T00:00:01Z", "1970-01-03 05:00"], "iso", 86401),
+        (["1970-01-02T02:00:00+02:00", "1970-01-03"], "iso", 86400),
+        (["01/02/1970", "12/31/1999"], "%m/%d/%Y", 86400),
+        (["02/01/1970", "31/12/1999"], "%d/%m/%Y", 86400),
+        (["02.01.1970", "31.12.1999"], "%d.%m.%Y", 86400),
+    ],
+)
+def test_dates(texts: list[str], date_format: str, seconds: int) -> None:
+    found = kind([*texts, None])
+    assert (found.name, found.date_format) == ("date", date_format)
+    values = dates(read_table({"c": [*texts, None, "13/13/13"]}).columns["c"], date_format)
+    assert values[0] == seconds
+    assert np.isnan(values[2:]).all()
+
+
+def test_a_stray_word_among_numbers_is_missing_and_said(tmp_path: Path) -> None:
+    lines = ["x,y", *(f"{i},1" for i in range(100))]
+    lines[40] = "oops,2"
+    table = read(tmp_path, "\n".join(lines))
+    found = kind_of(table, "x", np.arange(100))
+    assert found.name == "number"
+    assert "'oops'" in found.note
+    assert "line 41, column 'x'" in found.note
+    assert np.flatnonzero(np.isnan(numbers(table.columns["x"]))).tolist() == [39]
