@@ -40,6 +40,16 @@ def test_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 100 right" in capsys.readouterr().out
 
 
+def test_many_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("many_models").main([]) == 0
+    assert "the same bits: True" in capsys.readouterr().out
+
+
+def test_data_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("data_sources").main(["--rows", "60000"]) == 0
+    assert "batches from a function" in capsys.readouterr().out
+
+
 def test_two_heads(capsys: pytest.CaptureFixture[str]) -> None:
     assert example("two_heads").main([]) == 0
     assert re.search(r"price: R2 0\.9[89]\d; sold: accuracy 9\d\.\d%", capsys.readouterr().out)
