@@ -8,6 +8,7 @@ Run: python examples/many_models.py
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,12 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     x = random.uniform(-1, 1, (600, 3))
     y = np.sin(3 * x[:, 0]) * x[:, 1] + x[:, 2] ** 2 + 0.05 * random.normal(size=600)
     fold = random.permutation(600) % FOLDS
-    settings = [
+    settings: list[dict[str, Any]] = [
         {"x": x[fold != held_out], "y": y[fold != held_out], "validation_data": (x[fold == held_out], y[fold == held_out])}
         for _ in WIDTHS
         for held_out in range(FOLDS)
     ]
-    common = {"epochs": 150, "loss": "mse", "optimizer": cr.Adam(0.01), "verbose": 0}
+    common: dict[str, Any] = {"epochs": 150, "loss": "mse", "optimizer": cr.Adam(0.01), "verbose": 0}
 
     models = [net(width) for width in WIDTHS for _ in range(FOLDS)]
     start = time.perf_counter()
