@@ -28,7 +28,7 @@ class RowGradientsOf final : public RowGradients {
         network_(dynamic_cast<NetworkOf<T>&>(*owner_)),
         of_loss_(loss != nullptr),
         labels_(labels),
-        head_{loss, alpha, 1, {.labels = labels}},
+        head_{loss, alpha, 1, {{}, labels, 0, 0}},
         gradients_per_row_(of_loss_ ? 1 : network_.outputs().at(0)) {
     const std::unique_lock lock(network_.mutex());
     if (network_.features().size() != 1 || network_.outputs().size() != 1) {

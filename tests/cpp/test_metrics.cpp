@@ -160,12 +160,13 @@ std::vector<double> trained(DType dtype, int threads, std::size_t batch_size) {
   const std::shared_ptr<Network> net = network(mlp(dtype, sizes, "tanh"));
   const Model training = mlp(dtype, sizes, "tanh");
   TrainerSettings settings;
-  settings.loss = graph::shared_operation("log_cosh");
+  HeadSettings& head = settings.heads.emplace_back();
+  head.loss = graph::shared_operation("log_cosh");
   settings.optimizer = optimizer_settings("adam", {{"lr", 0.003}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}});
-  settings.metrics = {{MetricKind::r2}, {MetricKind::rmse}, {MetricKind::auc}, {MetricKind::f1}, {MetricKind::top_k, 2}};
-  settings.threshold = 0.5;
+  head.metrics.metrics = {{MetricKind::r2}, {MetricKind::rmse}, {MetricKind::auc}, {MetricKind::f1}, {MetricKind::top_k, 2}};
+  head.metrics.threshold = 0.5;
   settings.penalties = {{"dense_0.kernel", {1e-4, 1e-3}}, {"dense_2.kernel", {0, 1e-2}}};
-  const auto trainer = Trainer::make(net, training.graph, training.input, training.output, settings);
+  const auto trainer = Trainer::make(net, training.graph, {training.input}, {training.output}, settings);
   const Data data(300, 5, 2);
   trainer->bind(data.values(), batch_size, true, data.values());
   trainer->run({2, 0, kForever}, {});

@@ -159,7 +159,7 @@ void test_groups_and_gradients() {
   const Model model = mlp(DType::float64, {3, 5, 2}, "tanh");
   const std::shared_ptr<Network> net = network(model);
   const Data data(2500, 3, 2);
-  const auto trainer = Trainer::make(net, model.graph, model.input, model.output, settings("mse", false, "adam"));
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, settings("mse", false, "adam"));
   trainer->set_groups({"dense_0.kernel"}, {{"dense_1.bias", 0.5}});
   const std::optional<LossAndGradients> found = trainer->loss_and_gradients(data.values(), {});
   CHECK(found && found->gradients.size() == 3 && found->gradients[0].first == "dense_0.bias");
@@ -202,7 +202,7 @@ void test_groups_and_gradients() {
 // A run ends where its learning rates do.
 void test_learning_rates() {
   const Model model = mlp(DType::float64, {4, 3}, "relu");
-  const auto trainer = Trainer::make(network(model), model.graph, model.input, model.output, settings("mse", false, "sgd"));
+  const auto trainer = Trainer::make(network(model), model.graph, {model.input}, {model.output}, settings("mse", false, "sgd"));
   const Data data(40, 4, 3);
   trainer->bind(data.values(), 4, true, std::nullopt);
   trainer->set_lrs({0.1, 0.2, 0.3});
