@@ -80,6 +80,72 @@ void measure(const Context& context, void (*kernel)(const WeightGradientArgs<T>&
   }
 }
 
+/// Rows of kEntries entries each, evenly spread over the columns.
+template <class T>
+class SparseMatrix {
+ public:
+  static constexpr std::size_t kEntries = 100;
+  SparseMatrix(std::size_t rows, std::size_t columns)
+      : rows_(rows), columns_(rows * kEntries), values_(random_values<T>(rows * kEntries)) {
+    for (std::size_t i = 0; i < rows; ++i) {
+      rows_[i] = {i * kEntries, (i + 1) * kEntries};
+      for (std::size_t e = 0; e < kEntries; ++e) {
+        columns_[i * kEntries + e] = static_cast<std::int32_t>((e * columns + i % columns) / kEntries);
+      }
+    }
+  }
+  SparseRows<T> view() const { return {rows_.data(), columns_.data(), values_.data()}; }
+
+ private:
+  Buffer<typename SparseRows<T>::Entries> rows_;
+  Buffer<std::int32_t> columns_;
+  Buffer<T> values_;
+};
+
+/// Calls run(a, rows, columns, outputs, time) for batches of sparse rows of typical widths.
+template <class T, class Run>
+void for_sparse(const Context& context, const Run& run) {
+  for (const std::size_t outputs : {std::size_t{16}, std::size_t{64}, std::size_t{256}}) {
+    constexpr std::size_t kRows = 64;
+    constexpr std::size_t kColumns = 10000;
+    const double flops = 2.0 * static_cast<double>(kRows * SparseMatrix<T>::kEntries * outputs);
+    const SparseMatrix<T> a(kRows, kColumns);
+    const auto time = [&](const auto& kernel) {
+      context.time(size_text(kRows, kColumns) + "x" + std::to_string(outputs), "FLOP", flops, kernel);
+    };
+    run(a.view(), kRows, kColumns, outputs, time);
+  }
+}
+
+template <class T>
+void measure(const Context& context, void (*kernel)(const SparseForwardArgs<T>&)) {
+  for_sparse<T>(context, [&](SparseRows<T> a, std::size_t rows, std::size_t columns, std::size_t outputs, const auto& time) {
+    const Matrix<T> b(columns, outputs);
+    Matrix<T> c(rows, outputs);
+    time([&] { kernel({a, {{}, b.view(), c.panels(), {}, {}, rows, columns, panel_count<T>(outputs), Epilogue::none}}); });
+  });
+}
+
+/// In tiles of 64 columns and 2 panels, as training takes them.
+template <class T>
+void measure(const Context& context, void (*kernel)(const SparseWeightGradientArgs<T>&)) {
+  constexpr std::size_t kTile = 64;
+  for_sparse<T>(context, [&](SparseRows<T> x, std::size_t rows, std::size_t columns, std::size_t outputs, const auto& time) {
+    const Matrix<T> dz(rows, outputs);
+    Matrix<T> g(kTile, outputs);
+    Buffer<std::size_t> hints(rows);
+    time([&] {
+      for (std::size_t panel = 0; panel < panel_count<T>(outputs); panel += 2) {
+        const std::size_t panels = std::min<std::size_t>(2, panel_count<T>(outputs) - panel);
+        for (std::size_t first = 0; first < columns; first += kTile) {
+          kernel({x, dz.view().from_panel(panel), g.panels().from_panel(panel), rows, first, std::min(kTile, columns - first),
+                  panels, hints.data()});
+        }
+      }
+    });
+  });
+}
+
 template <class T>
 void measure(const Context& context, void (*kernel)(const TransposeArgs<T>&)) {
   for (const std::size_t n : {std::size_t{64}, std::size_t{1024}}) {

@@ -44,4 +44,18 @@ train::ArrayView view_of(const py::array& array, const char* what) {
           matrix ? static_cast<std::size_t>(array.shape(1)) : 1};
 }
 
+train::SparseView sparse_view_of(const py::object& rows, const char* what) {
+  const auto part = [&](const char* name) {
+    const py::object array = rows.attr(name);  // an attribute that makes a new array at each look would not keep it alive
+    if (!py::isinstance<py::array>(array)) throw TypeError(text(what, ": expected ", name, " as an array, got another object"));
+    return view_of(py::reinterpret_borrow<py::array>(array), what);
+  };
+  return {part("data"), part("indices"), part("indptr"), rows.attr("shape").cast<std::pair<std::size_t, std::size_t>>().second};
+}
+
+train::Feature feature_of(const py::object& x, const char* what, double scale) {
+  if (py::isinstance<py::array>(x)) return {view_of(py::reinterpret_borrow<py::array>(x), what), scale, std::nullopt};
+  return {{}, scale, sparse_view_of(x, what)};
+}
+
 }  // namespace chainrule::bind

@@ -13,4 +13,9 @@ namespace chainrule::bind {
 /// ValueError for another number of dimensions. `what` names the array in the text. The caller keeps the array alive.
 [[nodiscard]] train::ArrayView view_of(const pybind11::array& array, const char* what);
 
+/// A view of compressed sparse rows: an object with the arrays `data`, `indices` and `indptr`, and a `shape`; the same errors.
+[[nodiscard]] train::SparseView sparse_view_of(const pybind11::object& rows, const char* what);
+/// A view of either.
+[[nodiscard]] train::Feature feature_of(const pybind11::object& x, const char* what, double scale);
+
 }  // namespace chainrule::bind

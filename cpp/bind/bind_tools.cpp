@@ -105,14 +105,27 @@ void bind_tools(py::module_& module) {
       py::arg("rows"), py::arg("columns"), py::arg("gain"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "require_finite",
-      [](const py::array& array, const std::string& operation, const std::string& name, std::size_t first_row) {
-        const train::ArrayView view = view_of(array, name.c_str());
+      [](const py::object& array, const std::string& operation, const std::string& name, std::size_t first_row) {
+        const train::Feature feature = feature_of(array, name.c_str(), 1);
+        if (feature.sparse) {
+          const py::gil_scoped_release release;
+          train::check_sparse(*feature.sparse, operation, name);
+          return train::check_finite(*feature.sparse, DType::float64, {}, {first_row, feature.rows()}, operation, name);
+        }
+        const train::ArrayView& view = feature.array;
         const std::int64_t position = without_gil([&] {
           return train::first_nonfinite(view, DType::float64, {}, {first_row, view.rows});
         });
         if (position >= 0) train::throw_nonfinite(view, position, operation, name);
       },
       py::arg("array"), py::arg("operation"), py::arg("name"), py::arg("first_row") = 0);
+  module.def(
+      "is_canonical",
+      [](const py::object& rows, const std::string& operation, const std::string& name) {
+        const train::SparseView view = sparse_view_of(rows, name.c_str());
+        return without_gil([&] { return train::is_canonical(view, operation, name); });
+      },
+      py::arg("rows"), py::arg("operation"), py::arg("name"));
   module.def(
       "label_range",
       [](const py::array& y) {

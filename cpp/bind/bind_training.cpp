@@ -26,8 +26,8 @@ using PyMetric = std::tuple<std::string, std::string, std::size_t>;
 
 /// A head with the name that its loss and metrics are called by; empty where it is the only one.
 struct PyHead {
-  PyHead(const AnyOperation& loss, double alpha, double weight, bool labels, const std::vector<PyMetric>& counted,
-         double threshold, std::string head_name)
+  PyHead(const AnyOperation& loss, double alpha, double weight, bool labels, const std::vector<PyMetric>& counted, double threshold,
+         std::string head_name)
       : name(std::move(head_name)) {
     settings.loss = operation_from(loss);
     settings.alpha = alpha;
@@ -46,24 +46,24 @@ struct PyHead {
 
 /// The arrays of a data set, one for each input and for each head.
 struct Arrays {
-  std::vector<py::array> x;
+  std::vector<py::object> x;
   std::vector<py::array> y;
   std::optional<py::array> weight;
 };
 
-std::vector<train::Feature> features(const std::vector<py::array>& x, const std::vector<double>& scales) {
+std::vector<train::Feature> features(const std::vector<py::object>& x, const std::vector<double>& scales) {
   if (scales.size() != x.size()) {
     throw std::invalid_argument(text("data: expected ", x.size(), " scales, one for each input, got ", scales.size()));
   }
   std::vector<train::Feature> all;
-  for (std::size_t i = 0; i < x.size(); ++i) all.push_back({view_of(x[i], "x"), scales[i]});
+  for (std::size_t i = 0; i < x.size(); ++i) all.push_back(feature_of(x[i], "x", scales[i]));
   return all;
 }
 
 /// A trainer with the names of what it averages, and the arrays that it reads.
 class PyTrainer {
  public:
-  using Validation = std::tuple<std::vector<py::array>, std::vector<py::array>, std::optional<py::array>>;
+  using Validation = std::tuple<std::vector<py::object>, std::vector<py::array>, std::optional<py::array>>;
 
   PyTrainer(std::shared_ptr<Network> network, const graph::Graph& graph, const std::vector<graph::NodeId>& inputs,
             const std::vector<graph::NodeId>& outputs, const std::vector<PyHead>& heads, const std::string& optimizer,
@@ -86,7 +86,7 @@ class PyTrainer {
 
   [[nodiscard]] Trainer& trainer() const noexcept { return *trainer_; }
 
-  void bind(const std::vector<py::array>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight,
+  void bind(const std::vector<py::object>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight,
             std::size_t batch_size, bool shuffle, const std::optional<Validation>& validation) {
     const Dataset data = dataset({x, y, weight});
     std::optional<Dataset> held_out;
@@ -170,7 +170,7 @@ class PyTrainer {
     trainer_->set_state(state);
   }
 
-  py::dict train_on_batch(const std::vector<py::array>& x, const std::vector<py::array>& y,
+  py::dict train_on_batch(const std::vector<py::object>& x, const std::vector<py::array>& y,
                           const std::optional<py::array>& weight) {
     const Dataset data = dataset({x, y, weight});
     Averages averages;
@@ -181,7 +181,7 @@ class PyTrainer {
     return named(averages);
   }
 
-  py::dict evaluate(const std::vector<py::array>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight) {
+  py::dict evaluate(const std::vector<py::object>& x, const std::vector<py::array>& y, const std::optional<py::array>& weight) {
     const Dataset data = dataset({x, y, weight});
     Averages averages;
     {
@@ -192,7 +192,7 @@ class PyTrainer {
   }
 
   /// (loss, gradients by name).
-  py::tuple loss_and_gradients(const std::vector<py::array>& x, const std::vector<py::array>& y,
+  py::tuple loss_and_gradients(const std::vector<py::object>& x, const std::vector<py::array>& y,
                                const std::optional<py::array>& weight) {
     const Dataset data = dataset({x, y, weight});
     for (;;) {
@@ -296,7 +296,7 @@ class PyTrainer {
 std::vector<py::array> predict_all(Network& network, std::span<const train::Feature> x) {
   std::vector<py::array> results;
   std::vector<void*> out;
-  const std::size_t rows = x.empty() ? 0 : x[0].array.rows;
+  const std::size_t rows = x.empty() ? 0 : x[0].rows();
   for (const std::size_t columns : network.outputs()) {
     results.push_back(new_array(network.dtype(), {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}));
     out.push_back(results.back().mutable_data());
@@ -331,11 +331,12 @@ void bind_training(py::module_& module) {
       .def("set_parameters", &set_parameters, py::arg("values"))
       .def(
           "predict",
-          [](Network& network, const py::array& x, double scale) {
-            const train::Feature feature{view_of(x, "x"), scale};
-            if (network.outputs().size() != 1) throw std::invalid_argument("predict: expected a network of one output, got several");
-            py::array result = new_array(network.dtype(), {static_cast<std::int64_t>(feature.array.rows),
-                                                           static_cast<std::int64_t>(network.outputs()[0])});
+          [](Network& network, const py::object& x, double scale) {
+            const train::Feature feature = feature_of(x, "x", scale);
+            if (network.outputs().size() != 1)
+              throw std::invalid_argument("predict: expected a network of one output, got several");
+            py::array result = new_array(
+                network.dtype(), {static_cast<std::int64_t>(feature.rows()), static_cast<std::int64_t>(network.outputs()[0])});
             void* const out = result.mutable_data();
             const py::gil_scoped_release release;
             network.predict({&feature, 1}, {&out, 1});
@@ -344,16 +345,16 @@ void bind_training(py::module_& module) {
           py::arg("x"), py::arg("scale") = 1.0)
       .def(
           "predict_all",
-          [](Network& network, const std::vector<py::array>& x, const std::vector<double>& scales) {
+          [](Network& network, const std::vector<py::object>& x, const std::vector<double>& scales) {
             return predict_all(network, features(x, scales));
           },
           py::arg("x"), py::arg("scales"))
       .def("explain", &Network::explain);
 
   py::class_<PyHead>(module, "Head", py::is_final(), "A loss of one output, and what is counted beside it.")
-      .def(py::init<const AnyOperation&, double, double, bool, const std::vector<PyMetric>&, double, std::string>(), py::arg("loss"),
-           py::kw_only(), py::arg("alpha"), py::arg("weight"), py::arg("labels"), py::arg("metrics"), py::arg("threshold"),
-           py::arg("name"));
+      .def(py::init<const AnyOperation&, double, double, bool, const std::vector<PyMetric>&, double, std::string>(),
+           py::arg("loss"), py::kw_only(), py::arg("alpha"), py::arg("weight"), py::arg("labels"), py::arg("metrics"),
+           py::arg("threshold"), py::arg("name"));
 
   py::class_<PyTrainer>(module, "Trainer", py::is_final(),
                         "One loss, one optimizer with its state, and the training plan of a network.")
@@ -394,8 +395,8 @@ void bind_training(py::module_& module) {
       .def("running", &PyTrainer::running)
       .def("state", &PyTrainer::state)
       .def("set_state", &PyTrainer::set_state, py::kw_only(), py::arg("epoch"), py::arg("step"), py::arg("iterations"),
-           py::arg("rows"), py::arg("losses"), py::arg("weight"), py::arg("metrics"), py::arg("penalty"),
-           py::arg("collected"), py::arg("numbers"), py::arg("arrays"))
+           py::arg("rows"), py::arg("losses"), py::arg("weight"), py::arg("metrics"), py::arg("penalty"), py::arg("collected"),
+           py::arg("numbers"), py::arg("arrays"))
       .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("explain", [](PyTrainer& self) { return self.trainer().explain(); });

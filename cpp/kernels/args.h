@@ -113,6 +113,44 @@ struct WeightGradientArgs {
   std::size_t panels;
 };
 
+/// Rows of a sparse matrix: row i has the entries [rows[i].begin, rows[i].end) of `columns` and `values`, each column once and in
+/// ascending order; all other elements are +0.
+template <class T>
+struct SparseRows {
+  struct Entries {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  const Entries* rows = nullptr;
+  const std::int32_t* columns = nullptr;
+  const T* values = nullptr;
+};
+
+/// c = a b (+ bias)(epilogue) with a sparse a, the rest as in GemmArgs, whose `a`, `depth` and `saved` are not looked at: each
+/// element is one chain of fma over the row's entries from +0. The bits are those of the dense product, whose other terms are
+/// fma(0, b, c) = c for every finite b (but for a c that has become -0 by underflow).
+template <class T>
+struct SparseForwardArgs {
+  SparseRows<T> a;
+  GemmArgs<T> product;
+};
+
+/// g = x^T dz with a sparse x for the columns [first, first + rows) of x and `panels` panels, over `batch` rows: each element is
+/// one chain of fma over the entries in its column, in the order of the batch's rows, from +0. g overlaps nothing. `hint` may be
+/// null; else hint[i] is where row i's entries in these columns may begin, any number at all, and then where those that follow do:
+/// a search that fails is only slower.
+template <class T>
+struct SparseWeightGradientArgs {
+  SparseRows<T> x;
+  Panels<const T> dz;
+  Panels<T> g;
+  std::size_t batch;
+  std::size_t first;
+  std::size_t rows;
+  std::size_t panels;
+  std::size_t* hint;
+};
+
 /// sum[j] = x[0, j] + x[1, j] + ... in row order from +0, for `panels` panels; `sum` is one row of panels.
 template <class T>
 struct ColumnSumArgs {

@@ -119,9 +119,8 @@ CHAINRULE_INLINE void standardize_batch_backward_kernel(const StandardizeBatchBa
   for_each_column_vector<T>(args.panels, [&](std::size_t panel, std::size_t part) CHAINRULE_INLINE_LAMBDA {
     const Vec<T> mean = load(vector_at(args.mean, 0, panel, part));
     const Vec<T> r = inverse_deviation<T>(load(vector_at(args.variance, 0, panel, part)), args.alpha);
-    const auto standardized = [&](std::size_t row) CHAINRULE_INLINE_LAMBDA {
-      return (load(vector_at(args.x, row, panel, part)) - mean) * r;
-    };
+    const auto standardized = [&](std::size_t row)
+                                  CHAINRULE_INLINE_LAMBDA { return (load(vector_at(args.x, row, panel, part)) - mean) * r; };
     Vec<T> sum = {};
     Vec<T> products = {};
     for (std::size_t row = 0; row < args.rows; ++row) {

@@ -25,6 +25,8 @@ using namespace elementary;
 namespace kernel {
 #include "kernels/reference/products.h"
 
+#include "kernels/reference/sparse.h"
+
 #include "kernels/reference/elementwise.h"
 
 #include "kernels/reference/rows.h"

@@ -41,10 +41,26 @@ struct HeadRows {
   KeptRows<T> kept;
 };
 
+/// The rows of a batch of a sparse input. Memory is made by `reserve`: `rows` rows of together up to `entries` entries.
+template <class T>
+struct SparseBatch {
+  Buffer<typename kernels::SparseRows<T>::Entries> rows;
+  Buffer<std::int32_t> columns;
+  Buffer<T> values;
+
+  void reserve(std::size_t row_count, std::size_t entries);
+  [[nodiscard]] std::size_t capacity() const noexcept { return columns.size(); }
+  /// From the batch's row `first` on.
+  [[nodiscard]] kernels::SparseRows<T> view(std::size_t first = 0) const noexcept {
+    return {rows.data() + first, columns.data(), values.data()};
+  }
+};
+
 /// What the row phase of one batch works on.
 template <class T>
 struct RowContext {
   T* workspace = nullptr;
+  std::span<const SparseBatch<T>> sparse;  // by input
   std::span<const HeadRows<T>> heads;
   std::uint64_t random_seed = 0;
   std::uint64_t random_step = 0;
@@ -142,10 +158,20 @@ struct NextRows {
   std::size_t bytes = 0;
 };
 
-/// Computes the gradients of the tiles over the batch's `rows` rows and updates their parameters and transposed copies; meanwhile
-/// asks memory for the next batch's rows.
+/// What the row phase has left for the gradients: the batch's `rows` rows. `hints`: where there are sparse rows, one of the
+/// thread's own for each row, whatever it holds.
 template <class T>
-void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
+struct BatchValues {
+  T* workspace = nullptr;
+  std::span<const SparseBatch<T>> sparse = {};  // by input
+  std::span<std::size_t> hints = {};
+  std::size_t rows = 0;
+};
+
+/// Computes the gradients of the tiles over the batch's rows and updates their parameters and transposed copies; meanwhile asks
+/// memory for the next batch's rows.
+template <class T>
+void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, const BatchValues<T>& batch,
                std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
 
 /// Moves running statistics towards those of a batch of `rows` rows: r = (1 - momentum) r + momentum s, where s is the mean, or the
@@ -153,16 +179,16 @@ void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& 
 template <class T>
 void update_running(const Program<T>& program, Parameters<T>& parameters, T* workspace, std::size_t rows);
 
-/// The work of run_tiles in two parts, with the gradients in memory between them. The first replaces the tiles' sums, or adds to them, and with
-/// `measure` takes their squares.
+/// The work of run_tiles in two parts, with the gradients in memory between them. The first replaces the tiles' sums, or adds to
+/// them, and with `measure` takes their squares.
 struct GradientPass {
   bool replace = true;
   bool measure = false;
   std::span<const Penalty> penalties = {};  // whose gradients are added; none where empty
 };
 template <class T>
-void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass, T* workspace,
-                   std::size_t rows, std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
+void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
+                   const BatchValues<T>& batch, std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
 /// The second updates from `scale` times the sums.
 template <class T>
 void run_updates(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, Gradients<T>& gradients, T scale,

@@ -42,6 +42,8 @@ class Runner {
       case StepKind::dense:
       case StepKind::input_gradient:
         return product(step);
+      case StepKind::sparse_dense:
+        return sparse_product(step);
       case StepKind::unary:
         return for_panels(step.out, [&](std::size_t at) {
           step.unary({source(step.a, at), destination(step.out, at), count_ * kPanelWidth<T>, step.alpha});
@@ -102,14 +104,25 @@ class Runner {
     for (std::size_t panel = mine.begin; panel < mine.end; ++panel) run(panel * program_.stride);
   }
 
-  void product(const RowStep<T>& step) const {
+  void product(const RowStep<T>& step) const { step.gemm(product_args(step)); }
+  void sparse_product(const RowStep<T>& step) const {
+    step.sparse({context_.sparse[step.input].view(rows_.begin), product_args(step)});
+  }
+  [[nodiscard]] kernels::GemmArgs<T> product_args(const RowStep<T>& step) const {
     const Range mine = panels(step.out);
     const auto from = [&](Panels<const T> all) { return all.data == nullptr ? all : all.from_panel(mine.begin); };
     const Parameter<T>& weight = parameters_[step.weight];
-    const PanelMatrix<T>& right = step.kind == StepKind::dense ? weight.value : weight.transposed;
+    const PanelMatrix<T>& right = step.kind == StepKind::input_gradient ? weight.transposed : weight.value;
     const Panels<const T> bias = step.bias == kNoParameter ? Panels<const T>{} : parameters_[step.bias].value.panels();
-    step.gemm({read_only(block(step.a)), from(right.panels()), block(step.out).from_panel(mine.begin), from(bias),
-               from(read_only(block(step.saved))), count_, step.a.columns, mine.end - mine.begin, step.epilogue});
+    return {read_only(block(step.a)),
+            from(right.panels()),
+            block(step.out).from_panel(mine.begin),
+            from(bias),
+            from(read_only(block(step.saved))),
+            count_,
+            step.a.columns,
+            mine.end - mine.begin,
+            step.epilogue};
   }
 
   /// The panels [mine.begin, mine.end) of a parameter of one row; none where there is no such parameter.
@@ -142,10 +155,10 @@ class Runner {
 
   void standardize_batch_backward(const RowStep<T>& step) const {
     const Range mine = panels(step.out);
-    program_.table->standardize_batch_backward(
-        {read_only(block(step.a)).from_panel(mine.begin), read_only(block(step.saved)).from_panel(mine.begin),
-         read_only(row_zero(step.mean, mine)), read_only(row_zero(step.variance, mine)), block(step.out).from_panel(mine.begin),
-         count_, mine.end - mine.begin, step.alpha});
+    program_.table->standardize_batch_backward({read_only(block(step.a)).from_panel(mine.begin),
+                                                read_only(block(step.saved)).from_panel(mine.begin),
+                                                read_only(row_zero(step.mean, mine)), read_only(row_zero(step.variance, mine)),
+                                                block(step.out).from_panel(mine.begin), count_, mine.end - mine.begin, step.alpha});
   }
 
   void repeat(const RowStep<T>& step) const {
@@ -203,9 +216,8 @@ class Runner {
   void loss(const RowStep<T>& step) const {
     const Panels<const T> prediction = read_only(block(step.a));
     const Panels<const T> target = read_only(block(step.b));
-    step.loss(
-        {prediction, target, label(step), seed(step), head(step).loss + rows_.begin, block(step.out), count_, step.a.columns,
-         step.alpha});
+    step.loss({prediction, target, label(step), seed(step), head(step).loss + rows_.begin, block(step.out), count_, step.a.columns,
+               step.alpha});
     metrics(step, step.a, step.b);
   }
 
@@ -354,11 +366,11 @@ void run_columns(const Program<T>& program, const Parameters<T>& parameters, con
   }
 }
 
-#define CHAINRULE_INSTANTIATE(T)                                                                                              \
-  template void run_steps(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t);    \
-  template void run_blocks(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t);   \
-  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range);                               \
-  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, std::size_t, const Member&);          \
+#define CHAINRULE_INSTANTIATE(T)                                                                                            \
+  template void run_steps(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t);  \
+  template void run_blocks(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range, std::size_t, std::size_t); \
+  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, Range);                             \
+  template void run_rows(const Program<T>&, const Parameters<T>&, const RowContext<T>&, std::size_t, const Member&);        \
   template void run_columns(const Program<T>&, const Parameters<T>&, const RowContext<T>&, std::size_t, const Member&);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)

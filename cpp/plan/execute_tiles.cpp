@@ -43,6 +43,13 @@ Panels<T> part_of(PanelMatrix<T>& matrix, const ParameterTile& tile) {
   return matrix.panels().from_panel(tile.panels.begin).from_row(tile.rows.begin);
 }
 
+/// A tile's transpose, whose panels are rounded up once more: w panels of r rows become w P rows of r columns, which are less than
+/// P (r w + w P) elements, where r w <= kTileArea.
+template <class T>
+struct TransposedScratch {
+  alignas(kCacheLine) T data[(kTileArea + kMostTilePanels * kPanelWidth<T>)*kPanelWidth<T>];
+};
+
 /// What a tile's update reads and writes.
 template <class T>
 struct TileMemory : TileShape<T> {
@@ -124,8 +131,8 @@ void fetch(const NextRows& next, std::size_t part, std::size_t parts) {
 template <class T>
 class TileRunner {
  public:
-  TileRunner(const Program<T>& program, Parameters<T>& parameters, T* workspace, std::size_t rows)
-      : program_(program), parameters_(parameters), workspace_(workspace), rows_(rows) {}
+  TileRunner(const Program<T>& program, Parameters<T>& parameters, const BatchValues<T>& batch)
+      : program_(program), parameters_(parameters), batch_(batch), workspace_(batch.workspace), rows_(batch.rows) {}
 
   /// Gradient and update at once. `next` is the tile that follows, or null.
   void run(Update<T>& update, const ParameterTile& tile, const ParameterTile* next) {
@@ -237,6 +244,9 @@ class TileRunner {
       case GradientTask::Kind::embedding:
         scatter(tile, shape, scratch(shape));
         break;
+      case GradientTask::Kind::sparse:
+        multiply_sparse(tile, shape, scratch(shape));
+        break;
     }
     return scratch(shape);
   }
@@ -257,6 +267,26 @@ class TileRunner {
     const Panels<T> dz = dz_of(tile);
     program_.table->gemm_weight_gradient(
         {{x.data, x.stride}, {dz.data, dz.stride}, scratch(shape).from_row(panel * kPanelWidth<T>), rows_, rows, shape.panels});
+  }
+
+  /// The tile of the gradient of a weight that a sparse input is multiplied with.
+  void multiply_sparse(const ParameterTile& tile, const TileShape<T>& shape, Panels<T> gradient) const {
+    constexpr std::size_t P = kPanelWidth<T>;
+    const GradientTask& task = task_of(tile);
+    const kernels::SparseRows<T> x = batch_.sparse[task.input].view();
+    const Panels<T> all = panels_of(program_, task.dz, workspace_);
+    const auto multiply = [&](Panels<T> dz, Panels<T> g, std::size_t first, std::size_t rows, std::size_t panels) {
+      program_.table->sparse_weight_gradient({x, {dz.data, dz.stride}, g, rows_, first, rows, panels, batch_.hints.data()});
+    };
+    if (!parameters_[task.parameter].transposed_is_master) {
+      return multiply(all.from_panel(tile.panels.begin), gradient, tile.rows.begin, shape.rows, shape.panels);
+    }
+    // The tile's panels are the input's columns: the gradient is made as the weight lies, whole panels of it, and transposed.
+    TransposedScratch<T> turned;
+    const std::size_t inputs = shape.panels * P;
+    const Panels<T> transposed{turned.data, inputs * P};
+    multiply(all.from_panel(tile.rows.begin / P), transposed, tile.panels.begin * P, inputs, kernels::panel_count<T>(shape.rows));
+    program_.table->transpose_panels({{transposed.data, transposed.stride}, gradient, inputs, shape.rows});
   }
 
   /// The tile of an embedding's gradient: to each row of the table what the batch's rows, in their order, have looked up there.
@@ -337,6 +367,7 @@ class TileRunner {
 
   const Program<T>& program_;
   Parameters<T>& parameters_;
+  BatchValues<T> batch_;
   T* workspace_;
   std::size_t rows_;
   Scratch<T> scratch_;
@@ -359,16 +390,16 @@ double Gradients<T>::norm() const noexcept {
 }
 
 template <class T>
-void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace, std::size_t rows,
+void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, const BatchValues<T>& batch,
                std::span<const ParameterTile> tiles, const NextRows& next_rows) {
-  TileRunner<T> runner(program, parameters, workspace, rows);
+  TileRunner<T> runner(program, parameters, batch);
   for_each_tile(tiles, next_rows, [&](const ParameterTile& tile, const ParameterTile* next) { runner.run(update, tile, next); });
 }
 
 template <class T>
-void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass, T* workspace,
-                   std::size_t rows, std::span<const ParameterTile> tiles, const NextRows& next_rows) {
-  TileRunner<T> runner(program, parameters, workspace, rows);
+void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
+                   const BatchValues<T>& batch, std::span<const ParameterTile> tiles, const NextRows& next_rows) {
+  TileRunner<T> runner(program, parameters, batch);
   for_each_tile(tiles, next_rows,
                 [&](const ParameterTile& tile, const ParameterTile* next) { runner.store(gradients, pass, tile, next); });
 }
@@ -376,8 +407,16 @@ void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradien
 template <class T>
 void run_updates(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, Gradients<T>& gradients, T scale,
                  std::span<const ParameterTile> tiles) {
-  TileRunner<T> runner(program, parameters, nullptr, 0);
+  TileRunner<T> runner(program, parameters, {});
   for (const ParameterTile& tile : tiles) runner.update(update, gradients, scale, tile);
+}
+
+template <class T>
+void SparseBatch<T>::reserve(std::size_t row_count, std::size_t entries) {
+  if (rows.size() < row_count) rows = Buffer<typename kernels::SparseRows<T>::Entries>(row_count);
+  if (columns.size() >= entries) return;
+  columns = Buffer<std::int32_t>(entries);
+  values = Buffer<T>(entries);
 }
 
 template <class T>
@@ -391,18 +430,20 @@ void update_running(const Program<T>& program, Parameters<T>& parameters, T* wor
       for (std::size_t j = 0; j < slot.columns; ++j) *value.at(0, j) = keep * *value.at(0, j) + take * (factor * *batch.at(0, j));
     };
     move(running.mean, running.batch_mean, T{1});
-    if (rows > 1) move(running.variance, running.batch_variance, static_cast<T>(static_cast<double>(rows) / static_cast<double>(rows - 1)));
+    if (rows > 1)
+      move(running.variance, running.batch_variance, static_cast<T>(static_cast<double>(rows) / static_cast<double>(rows - 1)));
   }
 }
 
-#define CHAINRULE_INSTANTIATE(T)                                                                                          \
-  template struct Gradients<T>;                                                                                           \
-  template std::vector<ParameterTile> make_tiles(const Program<T>&, const Parameters<T>&);                                \
-  template void run_tiles(const Program<T>&, Parameters<T>&, Update<T>&, T*, std::size_t, std::span<const ParameterTile>, \
-                          const NextRows&);                                                                               \
-  template void run_gradients(const Program<T>&, Parameters<T>&, Gradients<T>&, GradientPass, T*, std::size_t,            \
-                              std::span<const ParameterTile>, const NextRows&);                                           \
-  template void update_running(const Program<T>&, Parameters<T>&, T*, std::size_t);                                       \
+#define CHAINRULE_INSTANTIATE(T)                                                                                                \
+  template struct Gradients<T>;                                                                                                 \
+  template struct SparseBatch<T>;                                                                                               \
+  template std::vector<ParameterTile> make_tiles(const Program<T>&, const Parameters<T>&);                                      \
+  template void run_tiles(const Program<T>&, Parameters<T>&, Update<T>&, const BatchValues<T>&, std::span<const ParameterTile>, \
+                          const NextRows&);                                                                                     \
+  template void run_gradients(const Program<T>&, Parameters<T>&, Gradients<T>&, GradientPass, const BatchValues<T>&,            \
+                              std::span<const ParameterTile>, const NextRows&);                                                 \
+  template void update_running(const Program<T>&, Parameters<T>&, T*, std::size_t);                                             \
   template void run_updates(const Program<T>&, Parameters<T>&, Update<T>&, Gradients<T>&, T, std::span<const ParameterTile>);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)

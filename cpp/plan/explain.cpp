@@ -11,6 +11,8 @@
 namespace chainrule::plan {
 namespace {
 
+double entries_of(MeanEntries entries, std::size_t input) noexcept { return input < entries.size() ? entries[input] : 0; }
+
 std::string microseconds(double seconds) { return digits(seconds * 1e6) + " us"; }
 
 template <class T>
@@ -22,8 +24,9 @@ void add_memory(std::ostringstream& out, const Program<T>& program) {
 template <class T>
 void add_row_steps(std::ostringstream& out, const Program<T>& program) {
   for (const RowStep<T>& step : program.steps) {
-    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' ' << step.a.columns
-        << " -> " << step.out.columns << '\n';
+    out << "  " << std::left << std::setw(28) << step.operation << ' ' << std::setw(16) << step.layer << ' '
+        << (step.input == kNoInput ? step.a.columns : program.features[step.input]) << " -> " << step.out.columns
+        << (step.input == kNoInput ? "" : ", of sparse rows") << '\n';
   }
 }
 
@@ -31,6 +34,8 @@ const char* operation_of(const GradientTask& task) {
   switch (task.kind) {
     case GradientTask::Kind::product:
       return "weight_gradient+update";
+    case GradientTask::Kind::sparse:
+      return "sparse_weight_gradient+update";
     case GradientTask::Kind::sum:
       return "column_sum+update";
     case GradientTask::Kind::embedding:
@@ -81,20 +86,27 @@ void add_schedule(std::ostringstream& out, const Step& step, Schedule schedule) 
 }  // namespace
 
 template <class T>
-double Program<T>::row_flops() const noexcept {
-  double flops = 0;
-  for (const RowStep<T>& step : steps) flops += step.flops_per_row;
-  return flops;
-}
-
-double GradientTask::flops() const noexcept {
-  return 2.0 * static_cast<double>(dz.columns) * static_cast<double>(kind == Kind::product ? x.columns : 1);
+double RowStep<T>::flops(MeanEntries entries) const noexcept {
+  return flops_per_row * (input == kNoInput ? 1 : entries_of(entries, input));
 }
 
 template <class T>
-double Program<T>::gradient_flops() const noexcept {
+double Program<T>::row_flops(MeanEntries entries) const noexcept {
   double flops = 0;
-  for (const GradientTask& task : gradients) flops += task.flops();
+  for (const RowStep<T>& step : steps) flops += step.flops(entries);
+  return flops;
+}
+
+double GradientTask::flops(MeanEntries entries) const noexcept {
+  const double of_column = 2.0 * static_cast<double>(dz.columns);
+  if (input != kNoInput) return of_column * entries_of(entries, input);
+  return of_column * static_cast<double>(kind == Kind::product ? x.columns : 1);
+}
+
+template <class T>
+double Program<T>::gradient_flops(MeanEntries entries) const noexcept {
+  double flops = 0;
+  for (const GradientTask& task : gradients) flops += task.flops(entries);
   return flops;
 }
 
@@ -138,14 +150,15 @@ std::string explain(const Program<T>& program, const Parameters<T>& store, const
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";
   for (const GradientTask& task : program.gradients) {
     const Parameter<T>& parameter = store[task.parameter];
-    out << "  " << std::left << std::setw(28) << operation_of(task) << ' '
-        << std::setw(16) << parameter.name << ' ' << to_string(parameter.shape)
-        << (parameter.transposed.empty() ? "" : ", and its transposed copy") << '\n';
+    out << "  " << std::left << std::setw(28) << operation_of(task) << ' ' << std::setw(16) << parameter.name << ' '
+        << to_string(parameter.shape) << (parameter.transposed.empty() ? "" : ", and its transposed copy") << '\n';
   }
   out << "barrier\n";
   return out.str();
 }
 
+template struct RowStep<float>;
+template struct RowStep<double>;
 template struct Program<float>;
 template struct Program<double>;
 template std::string explain_machine(const Program<float>&);

@@ -26,7 +26,7 @@ Lowering<T>::Lowering(const Graph& graph, const Request& request, Parameters<T>&
 template <class T>
 Program<T> Lowering<T>::run() {
   find_needed();
-  for (const NodeId input : request_.inputs) program_.inputs.push_back(define(input));
+  define_inputs();
   for (const Head& head : request_.heads) {
     const bool values = graph_.node(head.target).dtype == graph_.dtype();
     program_.targets.push_back(values ? define(head.target) : Slot{});
@@ -73,6 +73,46 @@ std::size_t Lowering<T>::head_of(NodeId target) const {
 template <class T>
 std::size_t Lowering<T>::columns(NodeId id) const {
   return node(id).shape.size() < 2 ? 1 : static_cast<std::size_t>(node(id).shape[1]);
+}
+
+template <class T>
+std::size_t Lowering<T>::sparse_input(NodeId id) const {
+  for (std::size_t i = 0; i < request_.sparse.size(); ++i) {
+    if (request_.sparse[i] && request_.inputs[i] == id) return i;
+  }
+  return kNoInput;
+}
+
+template <class T>
+void Lowering<T>::define_inputs() {
+  for (const NodeId input : request_.inputs) {
+    program_.features.push_back(columns(input));
+    if (sparse_input(input) == kNoInput) {
+      program_.inputs.push_back(define(input));
+    } else {
+      check_sparse(input);
+      program_.inputs.emplace_back();
+    }
+  }
+}
+
+template <class T>
+void Lowering<T>::check_sparse(NodeId input) const {
+  for (const NodeId id : consumers_[index(input)]) {
+    if (id == kNone) {
+      throw std::invalid_argument(text("model: expected a dense ", node(input).name, ", which is an output, got a sparse one"));
+    }
+    const Node& consumer = node(id);
+    const graph::Attributes& attributes = consumer.attributes;
+    const bool product = name(id) == "matmul" && consumer.inputs[0] == input && consumer.inputs[1] != input;
+    const bool forward = product && !attributes.transpose_a && !attributes.transpose_b && is_parameter(consumer.inputs[1]);
+    const bool gradient = product && attributes.transpose_a && !attributes.transpose_b && is_rows(consumer.inputs[1]);
+    if (forward || gradient) continue;
+    const std::string& layer = consumer.name;
+    throw std::invalid_argument(
+        text(layer.empty() ? std::string(name(id)) : layer,
+             ": expected a dense x, got a sparse one, which only Dense layers take; make it dense with x.toarray()"));
+  }
 }
 
 template <class T>
@@ -168,7 +208,7 @@ GradientTask::Kind Lowering<T>::kind_of_gradient(NodeId id) const {
   const graph::Attributes& attributes = gradient.attributes;
   if (name(id) == "matmul" && attributes.transpose_a && !attributes.transpose_b && is_rows(gradient.inputs[0]) &&
       is_rows(gradient.inputs[1])) {
-    return GradientTask::Kind::product;
+    return sparse_input(gradient.inputs[0]) == kNoInput ? GradientTask::Kind::product : GradientTask::Kind::sparse;
   }
   if (name(id) == "sum" && attributes.axes == Shape{0} && is_rows(gradient.inputs[0])) return GradientTask::Kind::sum;
   if (name(id) == "embedding_gradient" && is_rows(gradient.inputs[1])) return GradientTask::Kind::embedding;
@@ -184,6 +224,10 @@ void Lowering<T>::resolve_gradient(GradientTask& task) {
     return slot;
   };
   switch (task.kind) {
+    case GradientTask::Kind::sparse:
+      task.dz = kept(gradient.inputs[1]);
+      task.input = sparse_input(gradient.inputs[0]);
+      break;
     case GradientTask::Kind::product:
       task.x = kept(gradient.inputs[0]);
       task.dz = kept(gradient.inputs[1]);
@@ -207,10 +251,12 @@ void Lowering<T>::lower_product(NodeId id) {
   const NodeId w = n.inputs[1];
   if (!is_rows(x) || !is_parameter(w) || n.attributes.transpose_a) unsupported(id);
   RowStep<T> step;
-  step.a = use(x);
+  step.input = sparse_input(x);
+  const bool sparse = step.input != kNoInput;
+  if (!sparse) step.a = use(x);
   step.weight = parameter(w);
   NodeId last = id;
-  std::string operation = "matmul";
+  std::string operation = sparse ? "sparse_matmul" : "matmul";
   if (n.attributes.transpose_b) {
     step.kind = StepKind::input_gradient;
     step.gemm = table_.gemm_input_gradient;
@@ -222,8 +268,12 @@ void Lowering<T>::lower_product(NodeId id) {
       last = absorb(masked, operation);
     }
   } else {
-    step.kind = StepKind::dense;
-    step.gemm = table_.gemm_forward;
+    step.kind = sparse ? StepKind::sparse_dense : StepKind::dense;
+    if (sparse) {
+      step.sparse = table_.sparse_forward;
+    } else {
+      step.gemm = table_.gemm_forward;
+    }
     const NodeId added = sole_consumer(id, "add");
     if (added != kNone && node(added).inputs[0] == id && is_parameter(node(added).inputs[1])) {
       step.bias = parameter(node(added).inputs[1]);
@@ -236,7 +286,7 @@ void Lowering<T>::lower_product(NodeId id) {
     }
   }
   step.out = define(last);
-  emit(step, id, operation, 2.0 * static_cast<double>(step.a.columns) * static_cast<double>(step.out.columns));
+  emit(step, id, operation, 2.0 * static_cast<double>(sparse ? 1 : step.a.columns) * static_cast<double>(step.out.columns));
 }
 
 template <class T>

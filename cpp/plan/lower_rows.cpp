@@ -123,7 +123,8 @@ void Lowering<T>::lower_loss(NodeId id, std::string_view loss) {
     if (name(other) != loss) gradient = other;
   }
   const std::size_t head = head_of(target);
-  if (head == request_.heads.size() || (gradient != kNone && node(gradient).inputs[0] != request_.heads[head].seed)) unsupported(id);
+  if (head == request_.heads.size() || (gradient != kNone && node(gradient).inputs[0] != request_.heads[head].seed))
+    unsupported(id);
   RowStep<T> step;
   step.kind = StepKind::loss;
   step.loss = loss_kernel(table_, loss);

@@ -35,9 +35,14 @@ class Lowering {
   [[nodiscard]] std::size_t head_of(NodeId target) const;
   [[nodiscard]] std::size_t columns(NodeId id) const;
   [[nodiscard]] std::size_t parameter(NodeId id) const { return store_.find(node(id).name); }
+  /// The number of the sparse input that the node is; kNoInput where it is none.
+  [[nodiscard]] std::size_t sparse_input(NodeId id) const;
   [[noreturn]] void unsupported(NodeId id) const;
 
   void find_needed();
+  void define_inputs();
+  /// Refuses a sparse input of which anything is made but a product with a parameter, and that parameter's gradient.
+  void check_sparse(NodeId input) const;
   /// The only consumer of `id`, where it has one whose operation is called `wanted`.
   [[nodiscard]] NodeId sole_consumer(NodeId id, std::string_view wanted) const;
   Slot define(NodeId id);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,28 +25,33 @@ struct Slot {
 };
 
 inline constexpr std::size_t kNoParameter = static_cast<std::size_t>(-1);
+inline constexpr std::size_t kNoInput = static_cast<std::size_t>(-1);
+
+/// The mean number of entries in a row of each input, where that is sparse.
+using MeanEntries = std::span<const double>;
 
 enum class StepKind : std::uint8_t {
-  dense,           // out = a weight [+ bias] [relu]
-  input_gradient,  // out = a weight^T [where saved > 0]
-  unary,           // out = f(a)
-  unary_backward,  // out = a * f'(saved)
-  binary,          // out = a (op) b
-  row,             // out = f(row of a)
-  row_backward,    // out from cotangent a and saved
-  scale_shift,     // out = a * weight + bias, column by column
+  dense,                       // out = a weight [+ bias] [relu]
+  sparse_dense,                // the same of a sparse input
+  input_gradient,              // out = a weight^T [where saved > 0]
+  unary,                       // out = f(a)
+  unary_backward,              // out = a * f'(saved)
+  binary,                      // out = a (op) b
+  row,                         // out = f(row of a)
+  row_backward,                // out from cotangent a and saved
+  scale_shift,                 // out = a * weight + bias, column by column
   standardize_columns,         // out = (a - bias) / sqrt(weight + alpha), column by column
   standardize_batch,           // the same with mean and variance of a's columns over the batch
   standardize_batch_backward,  // out from cotangent a and saved
-  repeat_row,      // out = weight in each row
-  slice_columns,   // out = columns of a, from `first_column` on
-  place_columns,   // out = a from `first_column` on, zeros beside it
-  join_columns,    // out = operands side by side
-  embedding,       // out = rows of weight, named by the values of a
-  dropout_mask,    // out = mask
-  loss,            // losses, and out = gradient where it has a slot
-  function,        // out = f(operands), a function given in Python
-  loss_function,   // such a loss, and out = gradient where it has a slot
+  repeat_row,                  // out = weight in each row
+  slice_columns,               // out = columns of a, from `first_column` on
+  place_columns,               // out = a from `first_column` on, zeros beside it
+  join_columns,                // out = operands side by side
+  embedding,                   // out = rows of weight, named by the values of a
+  dropout_mask,                // out = mask
+  loss,                        // losses, and out = gradient where it has a slot
+  function,                    // out = f(operands), a function given in Python
+  loss_function,               // such a loss, and out = gradient where it has a slot
 };
 
 /// Whether a step needs all rows of the batch at once; its panels are independent of each other.
@@ -60,6 +66,7 @@ struct RowStep {
   Slot a, b, saved, out;
   std::vector<Slot> operands = {};  // of a function, where one without columns is the seed; what is joined
   Slot mean, variance;              // over the batch; in row 0
+  std::size_t input = kNoInput;     // that is sparse and taken instead of a
   std::size_t first_column = 0;
   std::size_t head = 0;  // of a loss
   std::shared_ptr<graph::RowRunner> function = nullptr;
@@ -70,6 +77,7 @@ struct RowStep {
   std::int64_t key = 0;
   union {
     void (*gemm)(const kernels::GemmArgs<T>&) = nullptr;
+    void (*sparse)(const kernels::SparseForwardArgs<T>&);
     void (*unary)(const kernels::UnaryArgs<T>&);
     void (*unary_backward)(const kernels::UnaryBackwardArgs<T>&);
     void (*binary)(const kernels::BinaryArgs<T>&);
@@ -78,23 +86,27 @@ struct RowStep {
     void (*loss)(const kernels::LossArgs<T>&);
     void (*column)(const kernels::ColumnArgs<T>&);
   };
-  std::string operation;  // as plans and profiles name it: "matmul+add+relu"
-  std::string layer;      // the name its nodes have, or ""
-  double flops_per_row = 0;
+  std::string operation;     // as plans and profiles name it: "matmul+add+relu"
+  std::string layer;         // the name its nodes have, or ""
+  double flops_per_row = 0;  // of a sparse input, for each entry
+  /// For each row of a batch.
+  [[nodiscard]] double flops(MeanEntries entries) const noexcept;
 };
 
 /// The gradient of one parameter's master.
 struct GradientTask {
   enum class Kind : std::uint8_t {
     product,    // x^T dz
+    sparse,     // the same of a sparse input
     sum,        // the column sums of dz; x has no columns
     embedding,  // dz added up by the rows of the table that x names
   };
   std::size_t parameter = 0;
   Kind kind = Kind::product;
   Slot x, dz;
+  std::size_t input = kNoInput;  // that is sparse and taken instead of x
   /// For each row of a batch.
-  [[nodiscard]] double flops() const noexcept;
+  [[nodiscard]] double flops(MeanEntries entries) const noexcept;
 };
 
 /// Statistics of a batch that training remembers: each parameter moves towards its slot's row 0 by `momentum`.
@@ -107,11 +119,12 @@ struct RunningStatistics {
 
 template <class T>
 struct Program {
-  std::size_t capacity = 0;   // rows that the workspace holds
-  std::size_t stride = 0;     // elements between the panels of a slot
-  std::size_t workspace = 0;  // elements
-  std::vector<Slot> inputs, outputs;
-  std::vector<Slot> targets;  // values, by head; no columns where its loss takes labels
+  std::size_t capacity = 0;           // rows that the workspace holds
+  std::size_t stride = 0;             // elements between the panels of a slot
+  std::size_t workspace = 0;          // elements
+  std::vector<std::size_t> features;  // the columns of each input
+  std::vector<Slot> inputs, outputs;  // no columns where an input is sparse
+  std::vector<Slot> targets;          // values, by head; no columns where its loss takes labels
   std::vector<RowStep<T>> steps;
   std::vector<GradientTask> gradients;
   std::vector<RunningStatistics> running;
@@ -119,8 +132,8 @@ struct Program {
   const kernels::KernelTable<T>* table = nullptr;  // of these
 
   /// Floating-point operations for each row of a batch, in the row phase and in the gradients.
-  [[nodiscard]] double row_flops() const noexcept;
-  [[nodiscard]] double gradient_flops() const noexcept;
+  [[nodiscard]] double row_flops(MeanEntries entries = {}) const noexcept;
+  [[nodiscard]] double gradient_flops(MeanEntries entries = {}) const noexcept;
 };
 
 /// A loss with its target; `seed` is the {kRows} input that its cotangents start from. `loss` kNone: the target is only an input.
@@ -134,6 +147,7 @@ struct Head {
 /// parameters[i].
 struct Request {
   std::vector<graph::NodeId> inputs = {};
+  std::vector<bool> sparse = {};  // which of them are; none where it is empty
   std::vector<graph::NodeId> outputs = {};
   std::vector<Head> heads = {};
   std::vector<graph::NodeId> gradients = {};
@@ -141,7 +155,7 @@ struct Request {
 };
 
 /// Lowers a graph to a program for batches of up to `capacity` rows. Parameters are found in the store by their names.
-/// std::invalid_argument names an operation that has no planned form.
+/// std::invalid_argument names an operation that has no planned form, or the layer that a sparse input cannot go to.
 template <class T>
 [[nodiscard]] Program<T> make_program(const graph::Graph& graph, const Request& request, Parameters<T>& store,
                                       std::size_t capacity);

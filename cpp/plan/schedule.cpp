@@ -48,7 +48,7 @@ std::optional<Schedule> forced_schedule() noexcept {
 template <class T>
 std::size_t panels_to_share(const RowStep<T>& step) noexcept {
   const bool by_panels = is_element_wise(step) || takes_whole_batch(step.kind) || step.kind == StepKind::dense ||
-                         step.kind == StepKind::input_gradient;
+                         step.kind == StepKind::sparse_dense || step.kind == StepKind::input_gradient;
   return by_panels ? kernels::panel_count<T>(step.out.columns) : 0;
 }
 

@@ -49,18 +49,23 @@ double rate_of(const kernels::Tables& tables) noexcept {
 }
 
 template <class T>
-Work work_of(const Program<T>& program, std::size_t rows) {
+Work work_of(const Program<T>& program, std::size_t rows, MeanEntries entries) {
   Work work;
   work.rows = rows;
   work.rate = rate_of<T>(*program.tables);
-  work.row_flops = program.row_flops() * static_cast<double>(rows);
+  work.row_flops = program.row_flops(entries) * static_cast<double>(rows);
   return work;
 }
 
 template <class T>
-Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& parameters, const Update<T>& update) {
-  Work work = work_of(program, rows);
-  work.tile_flops = program.gradient_flops() * static_cast<double>(rows);
+Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& parameters, const Update<T>& update,
+             MeanEntries entries) {
+  // What a sparse input's rows hold: values and the columns that they are in.
+  const auto sparse_bytes = [&](std::size_t input) {
+    return static_cast<double>(rows * (sizeof(T) + sizeof(std::int32_t))) * (input < entries.size() ? entries[input] : 0);
+  };
+  Work work = work_of(program, rows, entries);
+  work.tile_flops = program.gradient_flops(entries) * static_cast<double>(rows);
   for (const GradientTask& task : program.gradients) {
     const Parameter<T>& parameter = parameters[task.parameter];
     const auto size = static_cast<double>(parameter.rows * parameter.columns);
@@ -70,23 +75,31 @@ Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& p
     work.shared_bytes += sizeof(T) * size * copies * (rows == 1 ? kOneReader : 1);
     // A weight's gradient sums over all rows of both its sides; a bias's over one that its weight's has read.
     const std::size_t columns = task.kind == GradientTask::Kind::sum ? 0 : task.x.columns + task.dz.columns;
-    const double values = kValueBytes * static_cast<double>(sizeof(T) * columns * rows);
+    const double of_input = task.input == kNoInput ? 0 : sparse_bytes(task.input);
+    const double values = kValueBytes * (static_cast<double>(sizeof(T) * columns * rows) + of_input);
     work.shared_bytes += values;
     const std::size_t pieces = (parameter.master_rows() + kTileRows - 1) / kTileRows * parameter.master_panels();
-    work.tasks.push_back({task.flops() * static_cast<double>(rows) + update_work, parameter.master_panels(), pieces, values});
+    work.tasks.push_back(
+        {task.flops(entries) * static_cast<double>(rows) + update_work, parameter.master_panels(), pieces, values});
   }
   work.steps.reserve(program.steps.size());
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const RowStep<T>& step = program.steps[i];
     Work::Step& add = work.steps.emplace_back();
-    add.flops = step.flops_per_row * static_cast<double>(rows);
+    add.flops = step.flops(entries) * static_cast<double>(rows);
     add.panels = panels_to_share(step);
     add.rewrites = rewrites(program.steps, i);
     add.whole_batch = takes_whole_batch(step.kind);
     add.value_bytes = kValueBytes * static_cast<double>(sizeof(T) * rows * step.a.columns);
     if (step.weight == kNoParameter) continue;
-    add.weight_bytes = static_cast<double>(sizeof(T) * parameters[step.weight].rows * parameters[step.weight].columns);
-    add.own_weights = step.kind == StepKind::dense;
+    const auto row_bytes = static_cast<double>(sizeof(T) * parameters[step.weight].columns);
+    add.weight_bytes = row_bytes * static_cast<double>(parameters[step.weight].rows);
+    add.own_weights = step.kind == StepKind::dense || step.kind == StepKind::sparse_dense;
+    if (step.input == kNoInput) continue;
+    add.value_bytes = kValueBytes * sparse_bytes(step.input);
+    if (step.input < entries.size()) {  // no more weights than there are entries
+      add.weight_bytes = std::min(add.weight_bytes, row_bytes * entries[step.input] * static_cast<double>(rows));
+    }
   }
   return work;
 }
@@ -189,10 +202,10 @@ int choose_threads(const TeamCost& cost) {
   return cost.best(max_threads());
 }
 
-template Work work_of(const Program<float>&, std::size_t);
-template Work work_of(const Program<double>&, std::size_t);
-template Work work_of(const Program<float>&, std::size_t, const Parameters<float>&, const Update<float>&);
-template Work work_of(const Program<double>&, std::size_t, const Parameters<double>&, const Update<double>&);
+template Work work_of(const Program<float>&, std::size_t, MeanEntries);
+template Work work_of(const Program<double>&, std::size_t, MeanEntries);
+template Work work_of(const Program<float>&, std::size_t, const Parameters<float>&, const Update<float>&, MeanEntries);
+template Work work_of(const Program<double>&, std::size_t, const Parameters<double>&, const Update<double>&, MeanEntries);
 template double rate_of<float>(const kernels::Tables&) noexcept;
 template double rate_of<double>(const kernels::Tables&) noexcept;
 

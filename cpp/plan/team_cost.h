@@ -48,9 +48,10 @@ struct Work {
 
 /// The work of a batch of `rows` rows: all of the row phase, and with an update the parameter phase.
 template <class T>
-[[nodiscard]] Work work_of(const Program<T>& program, std::size_t rows);
+[[nodiscard]] Work work_of(const Program<T>& program, std::size_t rows, MeanEntries entries = {});
 template <class T>
-[[nodiscard]] Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& parameters, const Update<T>& update);
+[[nodiscard]] Work work_of(const Program<T>& program, std::size_t rows, const Parameters<T>& parameters, const Update<T>& update,
+                           MeanEntries entries = {});
 
 /// FLOP a second of one thread's products, by the instruction set.
 template <class T>

@@ -11,32 +11,6 @@
 namespace chainrule::train {
 namespace {
 
-const char* address(const ArrayView& array, std::size_t row, std::size_t column = 0) noexcept {
-  return static_cast<const char*>(array.data) + static_cast<std::ptrdiff_t>(row) * array.row_stride +
-         static_cast<std::ptrdiff_t>(column) * array.column_stride;
-}
-
-/// The caller's arrays may be misaligned.
-template <class Element>
-Element read(const char* p) noexcept {
-  Element value;
-  std::memcpy(&value, p, sizeof(value));
-  return value;
-}
-
-/// Calls visit with a value of the C++ type that the array holds.
-template <class Visit>
-auto with_type(kernels::Source type, const Visit& visit) {
-  switch (type) {
-#define CHAINRULE_SOURCE(name, element) \
-  case kernels::Source::name:           \
-    return visit(element{});
-#include "kernels/sources.inc"
-#undef CHAINRULE_SOURCE
-  }
-  throw std::invalid_argument("array: unknown element type");
-}
-
 /// Rows [rows.begin, rows.end) of the selection into a slot; whether all of them are finite.
 template <class T>
 bool gather_array(const plan::Program<T>& program, const ArrayView& array, plan::Slot slot, double scale, Selection selection,
@@ -47,6 +21,14 @@ bool gather_array(const plan::Program<T>& program, const ArrayView& array, plan:
                               plan::panels_of(program, slot, workspace).from_row(rows.begin), rows.end - rows.begin, array.columns,
                               static_cast<T>(scale), array.type, &finite});
   return finite;
+}
+
+template <class Value, class Of>
+std::vector<Value> for_each_input(std::span<const Feature> x, const Of& of) {
+  std::vector<Value> values;
+  values.reserve(x.size());
+  for (const Feature& feature : x) values.push_back(of(feature));
+  return values;
 }
 
 }  // namespace
@@ -101,9 +83,14 @@ RowSource source_of(const ArrayView& array, Selection selection) noexcept {
 }
 
 template <class T>
-bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows, T* workspace) {
+bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows, T* workspace,
+                     std::span<plan::SparseBatch<T>> sparse) {
   bool finite = true;
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (x[i].sparse) {
+      finite = gather_sparse(*x[i].sparse, x[i].scale, selection, rows, sparse[i]) && finite;
+      continue;
+    }
     finite = gather_array(program, x[i].array, program.inputs[i], x[i].scale, selection, rows, workspace) && finite;
   }
   return finite;
@@ -113,7 +100,7 @@ template <class T>
 Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
                 BatchRows<T>& batch) {
   Gathered result;
-  result.finite = gather_features(program, std::span(data.x), selection, rows, workspace);
+  result.finite = gather_features(program, std::span(data.x), selection, rows, workspace, std::span(batch.x));
   for (std::size_t i = 0; i < data.y.size(); ++i) {
     const ArrayView& y = data.y[i].array;
     if (!data.y[i].labels) {
@@ -148,6 +135,36 @@ Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection 
   return result;
 }
 
+template <class T>
+void reserve(std::vector<plan::SparseBatch<T>>& batch, std::span<const Feature> x, std::size_t rows,
+             std::span<const std::size_t> entries) {
+  batch.resize(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (x[i].sparse) batch[i].reserve(rows, entries[i]);
+  }
+}
+
+std::vector<bool> sparse_inputs(std::span<const Feature> x) {
+  return for_each_input<bool>(x, [](const Feature& feature) { return feature.sparse.has_value(); });
+}
+
+std::vector<double> mean_entries(std::span<const Feature> x) {
+  return for_each_input<double>(x, [](const Feature& feature) {
+    if (!feature.sparse || feature.rows() == 0) return 0.0;
+    return static_cast<double>(entries_of(*feature.sparse, {0, feature.rows()})) / static_cast<double>(feature.rows());
+  });
+}
+
+std::vector<std::size_t> most_entries(std::span<const Feature> x, std::size_t rows) {
+  return for_each_input<std::size_t>(
+      x, [&](const Feature& feature) { return feature.sparse ? most_entries(*feature.sparse, rows) : 0; });
+}
+
+std::vector<std::size_t> entries_of(std::span<const Feature> x, Range rows) {
+  return for_each_input<std::size_t>(
+      x, [&](const Feature& feature) { return feature.sparse ? entries_of(*feature.sparse, rows) : 0; });
+}
+
 std::int64_t first_nonfinite(const ArrayView& array, DType dtype, Selection selection, Range rows) {
   return with_type(array.type, [&](auto element) -> std::int64_t {
     using Element = decltype(element);
@@ -166,9 +183,6 @@ std::int64_t first_nonfinite(const ArrayView& array, DType dtype, Selection sele
 }
 
 void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::string& operation, const std::string& name) {
-  if (position < 0) {
-    throw std::invalid_argument(text(operation, ": expected ", name, " to stay as it is during the call, got changes"));
-  }
   const std::size_t row = static_cast<std::size_t>(position) / array.columns;
   const std::size_t column = static_cast<std::size_t>(position) % array.columns;
   const double value = with_type(
@@ -181,10 +195,19 @@ void throw_nonfinite(const ArrayView& array, std::int64_t position, const std::s
 
 void throw_nonfinite(std::span<const Feature> x, DType dtype, Selection selection, Range rows, const std::string& operation) {
   for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::string name = name_of_input(i, x.size());
+    if (x[i].sparse) {
+      check_finite(*x[i].sparse, dtype, selection, rows, operation, name);
+      continue;
+    }
     const std::int64_t position = first_nonfinite(x[i].array, dtype, selection, rows);
-    if (position >= 0 || i + 1 == x.size()) throw_nonfinite(x[i].array, position, operation, name_of_input(i, x.size()));
+    if (position >= 0) throw_nonfinite(x[i].array, position, operation, name);
   }
-  throw std::invalid_argument(text(operation, ": expected an input, got none"));
+  throw_changed(operation, "x");
+}
+
+void throw_changed(const std::string& operation, const std::string& name) {
+  throw std::invalid_argument(text(operation, ": expected ", name, " to stay as it is during the call, got changes"));
 }
 
 std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
@@ -206,11 +229,15 @@ std::pair<std::int64_t, std::int64_t> integer_range(const ArrayView& array) {
   });
 }
 
+template void reserve(std::vector<plan::SparseBatch<float>>&, std::span<const Feature>, std::size_t, std::span<const std::size_t>);
+template void reserve(std::vector<plan::SparseBatch<double>>&, std::span<const Feature>, std::size_t, std::span<const std::size_t>);
 template struct BatchRows<float>;
 template struct BatchRows<double>;
 template Gathered gather(const plan::Program<float>&, const Dataset&, Selection, Range, double, float*, BatchRows<float>&);
 template Gathered gather(const plan::Program<double>&, const Dataset&, Selection, Range, double, double*, BatchRows<double>&);
-template bool gather_features(const plan::Program<float>&, std::span<const Feature>, Selection, Range, float*);
-template bool gather_features(const plan::Program<double>&, std::span<const Feature>, Selection, Range, double*);
+template bool gather_features(const plan::Program<float>&, std::span<const Feature>, Selection, Range, float*,
+                              std::span<plan::SparseBatch<float>>);
+template bool gather_features(const plan::Program<double>&, std::span<const Feature>, Selection, Range, double*,
+                              std::span<plan::SparseBatch<double>>);
 
 }  // namespace chainrule::train

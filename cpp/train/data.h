@@ -11,23 +11,17 @@
 #include "base/buffer.h"
 #include "base/team.h"
 #include "train/metrics.h"
+#include "train/sparse.h"
 
 namespace chainrule::train {
-
-/// An array of one or two dimensions of any element type, alignment and strides (in bytes, of any sign). One dimension: columns 1.
-struct ArrayView {
-  const void* data = nullptr;
-  kernels::Source type = kernels::Source::float32;
-  std::ptrdiff_t row_stride = 0;
-  std::ptrdiff_t column_stride = 0;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-};
 
 /// What goes into one input of a network.
 struct Feature {
   ArrayView array;
-  double scale = 1;  // the array is multiplied by it
+  double scale = 1;                                 // all values are multiplied by it
+  std::optional<SparseView> sparse = std::nullopt;  // taken instead of the array
+  [[nodiscard]] std::size_t rows() const noexcept { return sparse ? sparse->rows() : array.rows; }
+  [[nodiscard]] std::size_t columns() const noexcept { return sparse ? sparse->columns : array.columns; }
 };
 
 /// What one head's loss compares with: values, or labels of one column.
@@ -40,20 +34,11 @@ struct Dataset {
   std::vector<Feature> x;           // by input
   std::vector<Target> y;            // by head
   std::optional<ArrayView> weight;  // one for each row
-  [[nodiscard]] std::size_t rows() const noexcept { return x.empty() ? 0 : x.front().array.rows; }
+  [[nodiscard]] std::size_t rows() const noexcept { return x.empty() ? 0 : x.front().rows(); }
 };
 
 /// "x", or of several inputs "x[1]".
 [[nodiscard]] std::string name_of_input(std::size_t input, std::size_t inputs);
-
-/// Which rows of the data make the batch: index[first], index[first + 1], ...; first, first + 1, ... where index is null.
-struct Selection {
-  const std::int64_t* index = nullptr;
-  std::size_t first = 0;
-  [[nodiscard]] std::size_t row(std::size_t i) const noexcept {
-    return index == nullptr ? first + i : static_cast<std::size_t>(index[first + i]);
-  }
-};
 
 /// Where an array's selected rows lie: row index[i] from `data`, or where index is null row i.
 struct RowSource {
@@ -91,6 +76,7 @@ struct BatchRows {
   };
   BatchRows(std::size_t capacity, std::span<const HeadSettings> settings);
 
+  std::vector<plan::SparseBatch<T>> x;  // by input; rows and entries only where that is sparse
   Buffer<double> weight;
   std::vector<Head> heads;
   std::vector<plan::HeadRows<T>> rows;  // of the heads, as steps take them
@@ -99,14 +85,26 @@ struct BatchRows {
 /// The sum of the batch's weights in row order; its number of rows where the data has none.
 [[nodiscard]] double total_weight(const Dataset& data, Selection selection, std::size_t rows);
 
+/// Makes room for batches of `rows` rows of those inputs that are sparse; `entries` of each, by input.
+template <class T>
+void reserve(std::vector<plan::SparseBatch<T>>& batch, std::span<const Feature> x, std::size_t rows,
+             std::span<const std::size_t> entries);
+/// Which inputs are sparse, and the mean number of entries in their rows (0 of a dense one).
+[[nodiscard]] std::vector<bool> sparse_inputs(std::span<const Feature> x);
+[[nodiscard]] std::vector<double> mean_entries(std::span<const Feature> x);
+/// The most entries that a batch of `rows` rows has, by input.
+[[nodiscard]] std::vector<std::size_t> most_entries(std::span<const Feature> x, std::size_t rows);
+/// Those that rows [rows.begin, rows.end) have.
+[[nodiscard]] std::vector<std::size_t> entries_of(std::span<const Feature> x, Range rows);
+
 /// What was found in the rows of a batch.
 struct Gathered {
   bool finite = true;    // features, in the network's type
   bool labelled = true;  // labels are in [0, columns of their output); another is replaced by 0
 };
 
-/// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and each head's seeds = weight / `total`,
-/// times the head's weight.
+/// Gathers rows [rows.begin, rows.end) of the batch: features, targets or labels, weights, and each head's seeds = weight /
+/// `total`, times the head's weight.
 template <class T>
 [[nodiscard]] Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total,
                               T* workspace, BatchRows<T>& batch);
@@ -114,11 +112,13 @@ template <class T>
 /// Only the features; whether all are finite.
 template <class T>
 [[nodiscard]] bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows,
-                                   T* workspace);
+                                   T* workspace, std::span<plan::SparseBatch<T>> sparse);
 
 /// std::invalid_argument that names the first element among those rows which is not finite as a `dtype`.
 [[noreturn]] void throw_nonfinite(std::span<const Feature> x, DType dtype, Selection selection, Range rows,
                                   const std::string& operation);
+/// std::invalid_argument where an array is not what it was when it was looked at first.
+[[noreturn]] void throw_changed(const std::string& operation, const std::string& name);
 
 /// Among rows [rows.begin, rows.end) of the selection, the first element that is not finite as a `dtype`: its position in C order
 /// in the whole array, or -1.

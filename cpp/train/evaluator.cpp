@@ -11,6 +11,14 @@ namespace {
 
 std::size_t block_count(const Dataset& data) noexcept { return (data.rows() + kEvaluationRows - 1) / kEvaluationRows; }
 
+std::size_t most_entries_of_blocks(const SparseView& x) {
+  std::size_t most = 0;
+  for (std::size_t first = 0; first < x.rows(); first += kEvaluationRows) {
+    most = std::max(most, entries_of(x, {first, std::min(first + kEvaluationRows, x.rows())}));
+  }
+  return most;
+}
+
 }  // namespace
 
 template <class T>
@@ -91,7 +99,7 @@ LossGraph::LossGraph(const graph::Graph& base, std::vector<graph::NodeId> inputs
     const Shape target = function == nullptr ? graph.node(outputs[i]).shape : function->input_shape(1);
     plan::Head& added = request.heads.emplace_back();
     added.target = head.labels() ? graph.input("target" + number, {graph::kRows}, DType::int64)
-                               : graph.input("target" + number, target, graph.dtype());
+                                 : graph.input("target" + number, target, graph.dtype());
     added.seed = graph.input("seed" + number, {graph::kRows}, graph.dtype());
     graph::Attributes attributes;
     attributes.alpha = head.alpha;
@@ -116,15 +124,32 @@ void LossGraph::differentiate(const std::set<std::string>& frozen) {
 
 template <class T>
 Evaluator<T>::Evaluator(NetworkOf<T>& network, std::vector<HeadSettings> heads) : network_(network), heads_(std::move(heads)) {
-  const LossGraph with_loss(network.graph(), network.input_nodes(), network.output_nodes(), heads_);
-  program_ = plan::make_program<T>(with_loss.graph, with_loss.request, network.parameters(), kEvaluationRows);
+  const Dataset dense{.x = std::vector<Feature>(network.input_nodes().size()), .y = {}, .weight = {}};
+  plan_for(dense);
+}
+
+template <class T>
+void Evaluator<T>::plan_for(const Dataset& data) {
+  std::vector<bool> sparse = sparse_inputs(data.x);
+  if (sparse == sparse_) return;
+  LossGraph with_loss(network_.graph(), network_.input_nodes(), network_.output_nodes(), heads_);
+  with_loss.request.sparse = sparse;
+  program_ = plan::make_program<T>(with_loss.graph, with_loss.request, network_.parameters(), kEvaluationRows);
+  sparse_ = std::move(sparse);
+  workers_.clear();
 }
 
 template <class T>
 void Evaluator<T>::prepare(const Dataset& data, int threads) {
+  plan_for(data);
   while (workers_.size() < static_cast<std::size_t>(threads)) {
     workers_.push_back({Buffer<T>(program_.workspace), BatchRows<T>(kEvaluationRows, heads_)});
   }
+  std::vector<std::size_t> entries(data.x.size());
+  for (std::size_t i = 0; i < data.x.size(); ++i) {
+    if (data.x[i].sparse) entries[i] = most_entries_of_blocks(*data.x[i].sparse);
+  }
+  for (Worker& worker : workers_) reserve(worker.rows.x, data.x, kEvaluationRows, entries);
   const std::size_t blocks = block_count(data);
   blocks_.resize(blocks);
   known_.store(true, std::memory_order_relaxed);
@@ -136,6 +161,7 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
   Worker& worker = workers_[static_cast<std::size_t>(thread)];
   plan::RowContext<T> context;
   context.workspace = worker.workspace.data();
+  context.sparse = worker.rows.x;
   context.heads = worker.rows.rows;
   context.known = &known_;
   const Range mine = share(blocks_.size(), thread, threads);
@@ -155,7 +181,8 @@ Averages Evaluator<T>::result() const {
   Sums total;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     if (valid_[block] == 0) {
-      throw std::invalid_argument(text("evaluate: expected labels from 0 below the number of outputs, got another in rows from ", block * kEvaluationRows));
+      throw std::invalid_argument(
+          text("evaluate: expected labels from 0 below the number of outputs, got another in rows from ", block * kEvaluationRows));
     }
     total.add(blocks_[block]);
   }
@@ -163,8 +190,9 @@ Averages Evaluator<T>::result() const {
 }
 
 template <class T>
-plan::TeamCost Evaluator<T>::cost(const Dataset& data) const noexcept {
-  plan::Work work = plan::work_of(program_, data.rows());
+plan::TeamCost Evaluator<T>::cost(const Dataset& data) {
+  plan_for(data);
+  plan::Work work = plan::work_of(program_, data.rows(), mean_entries(data.x));
   work.grain = kEvaluationRows;
   return {work, plan::Occasion::call};
 }

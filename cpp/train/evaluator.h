@@ -15,9 +15,9 @@ namespace chainrule::train {
 
 /// A mean loss (over rows by weight) and metrics.
 struct Averages {
-  double loss = 0;                // of all heads, each times its weight
-  std::vector<double> of_heads;   // each head's loss by itself, where there are several
-  std::vector<double> metrics;    // head after head
+  double loss = 0;               // of all heads, each times its weight
+  std::vector<double> of_heads;  // each head's loss by itself, where there are several
+  std::vector<double> metrics;   // head after head
 };
 
 /// Sums in double, added in row order.
@@ -25,7 +25,7 @@ struct Sums {
   std::vector<double> losses;  // weight * loss, by head
   double weight = 0;
   std::size_t rows = 0;
-  std::vector<double> metrics;         // by row, head after head
+  std::vector<double> metrics;       // by row, head after head
   std::vector<Collected> collected;  // by head, for those of all rows together
   double penalty = 0;                // weight * penalty on the parameters
 
@@ -52,9 +52,11 @@ class Evaluator {
   /// named no row of an embedding's table.
   [[nodiscard]] Averages result() const;
   /// What a team needs that is woken for this.
-  [[nodiscard]] plan::TeamCost cost(const Dataset& data) const noexcept;
+  [[nodiscard]] plan::TeamCost cost(const Dataset& data);
 
  private:
+  /// Makes the plan for data whose inputs are of other kinds, dense or sparse, than the last.
+  void plan_for(const Dataset& data);
   struct Worker {
     Buffer<T> workspace;
     BatchRows<T> rows;
@@ -62,6 +64,7 @@ class Evaluator {
 
   NetworkOf<T>& network_;
   std::vector<HeadSettings> heads_;
+  std::vector<bool> sparse_;  // the inputs that program_ is for
   plan::Program<T> program_;
   std::vector<Worker> workers_;
   std::vector<Sums> blocks_;

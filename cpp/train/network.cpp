@@ -31,15 +31,16 @@ void check_features(std::span<const Feature> x, std::span<const std::size_t> col
     throw std::invalid_argument(text(operation, ": expected ", columns.size(), " inputs, got ", x.size()));
   }
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const ArrayView& array = x[i].array;
-    if (array.columns != columns[i]) {
+    const std::size_t rows = x[i].rows();
+    if (x[i].columns() != columns[i]) {
       throw std::invalid_argument(text(operation, ": expected ", columns[i], " features in ", name_of_input(i, x.size()),
-                                       ", got shape (", array.rows, ", ", array.columns, ")"));
+                                       ", got shape (", rows, ", ", x[i].columns(), ")"));
     }
-    if (array.rows != x[0].array.rows) {
+    if (rows != x[0].rows()) {
       throw std::invalid_argument(
-          text(operation, ": expected ", x[0].array.rows, " rows in ", name_of_input(i, x.size()), ", got ", array.rows));
+          text(operation, ": expected ", x[0].rows(), " rows in ", name_of_input(i, x.size()), ", got ", rows));
     }
+    if (x[i].sparse) check_sparse(*x[i].sparse, operation, name_of_input(i, x.size()));
   }
 }
 
@@ -67,9 +68,9 @@ NetworkOf<T>::NetworkOf(graph::Graph graph, std::vector<graph::NodeId> inputs, s
     }
   }
   for (const graph::NodeId id : graph_.parameters()) parameters_.add(graph_.node(id).name, graph_.node(id).shape);
-  program_ = plan::make_program<T>(graph_, {.inputs = inputs_, .outputs = outputs_}, parameters_, kEvaluationRows);
-  for (const plan::Slot slot : program_.inputs) features_.push_back(slot.columns);
-  for (const plan::Slot slot : program_.outputs) output_columns_.push_back(slot.columns);
+  dense_.program = plan::make_program<T>(graph_, {.inputs = inputs_, .outputs = outputs_}, parameters_, kEvaluationRows);
+  features_ = dense_.program.features;
+  for (const plan::Slot slot : dense_.program.outputs) output_columns_.push_back(slot.columns);
 }
 
 template <class T>
@@ -99,37 +100,58 @@ void NetworkOf<T>::set_parameters(const std::vector<std::pair<std::string, Tenso
 }
 
 template <class T>
+typename NetworkOf<T>::Prediction& NetworkOf<T>::prediction_of(std::span<const Feature> x) {
+  if (std::none_of(x.begin(), x.end(), [](const Feature& feature) { return feature.sparse.has_value(); })) return dense_;
+  const std::vector<bool> kinds = sparse_inputs(x);
+  const std::lock_guard lock(making_);
+  if (const auto found = sparse_.find(kinds); found != sparse_.end()) return found->second;
+  plan::Program<T> program =
+      plan::make_program<T>(graph_, {.inputs = inputs_, .sparse = kinds, .outputs = outputs_}, parameters_, kEvaluationRows);
+  Prediction& made = sparse_[kinds];
+  made.program = std::move(program);
+  return made;
+}
+
+template <class T>
 void NetworkOf<T>::predict(std::span<const Feature> x, std::span<void* const> out) {
-  check_features(x, features(), "predict");
-  const std::size_t count = x[0].array.rows;
+  check_features(x, dense_.program.features, "predict");
+  const std::size_t count = x[0].rows();
   const std::shared_lock lock(mutex_);
-  const int threads = plan::choose_threads({plan::work_of(program_, count), plan::Occasion::call});
+  auto& [program, pool] = prediction_of(x);
+  const bool sparse = &program != &dense_.program;
+  const std::vector<double> entries = sparse ? mean_entries(x) : std::vector<double>();
+  const int threads = plan::choose_threads({plan::work_of(program, count, entries), plan::Occasion::call});
   std::vector<Buffer<T>> workspaces;
   workspaces.reserve(static_cast<std::size_t>(threads));
-  for (int thread = 0; thread < threads; ++thread) workspaces.push_back(workspaces_.take(program_.workspace));
+  for (int thread = 0; thread < threads; ++thread) workspaces.push_back(pool.take(program.workspace));
   std::atomic<bool> finite{true};
   std::atomic<bool> known{true};
-  run_team(threads, [&](int thread) {
+  run_team(threads, [&, &program = program](int thread) {
     T* workspace = workspaces[static_cast<std::size_t>(thread)].data();
     const Range mine = share(count, thread, threads);
+    std::vector<plan::SparseBatch<T>> sparse_rows;
     plan::RowContext<T> context;
     context.workspace = workspace;
     context.known = &known;
     for (std::size_t begin = mine.begin; begin < mine.end; begin += kEvaluationRows) {
       const Range rows{0, std::min(kEvaluationRows, mine.end - begin)};
-      if (!gather_features(program_, x, {nullptr, begin}, rows, workspace)) {
+      if (sparse) {
+        reserve(sparse_rows, x, kEvaluationRows, entries_of(x, {begin, begin + rows.end}));
+        context.sparse = sparse_rows;
+      }
+      if (!gather_features(program, x, {nullptr, begin}, rows, workspace, std::span(sparse_rows))) {
         finite.store(false, std::memory_order_relaxed);
         return;
       }
-      plan::run_rows(program_, parameters_, context, rows);
+      plan::run_rows(program, parameters_, context, rows);
       for (std::size_t i = 0; i < out.size(); ++i) {
-        const std::size_t columns = program_.outputs[i].columns;
-        const kernels::Panels<T> result = plan::panels_of(program_, program_.outputs[i], workspace);
+        const std::size_t columns = program.outputs[i].columns;
+        const kernels::Panels<T> result = plan::panels_of(program, program.outputs[i], workspace);
         plan::unpack<T>({result.data, result.stride}, rows.end, columns, static_cast<T*>(out[i]) + begin * columns);
       }
     }
   });
-  for (Buffer<T>& workspace : workspaces) workspaces_.give_back(std::move(workspace));
+  for (Buffer<T>& workspace : workspaces) pool.give_back(std::move(workspace));
   if (!finite.load()) throw_nonfinite(x, kDType<T>, {}, {0, count}, "predict");
   if (!known.load()) throw_unknown("predict");
 }
@@ -137,7 +159,7 @@ void NetworkOf<T>::predict(std::span<const Feature> x, std::span<void* const> ou
 template <class T>
 std::string NetworkOf<T>::explain() {
   const std::shared_lock lock(mutex_);
-  return plan::explain_machine(program_) + "\n" + plan::explain(program_);
+  return plan::explain_machine(dense_.program) + "\n" + plan::explain(dense_.program);
 }
 
 template class NetworkOf<float>;

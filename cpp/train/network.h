@@ -2,6 +2,7 @@
 // them for the length of one call into the training loop.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -32,7 +33,7 @@ class WorkspacePool {
   std::vector<Buffer<T>> free_;
 };
 
-/// Refuses features that do not fit: their number, columns, or rows.
+/// Refuses features that do not fit: their number, columns, or rows, and sparse ones that contradict themselves.
 void check_features(std::span<const Feature> x, std::span<const std::size_t> columns, const char* operation);
 /// std::out_of_range for numbers that name no row of an embedding's table.
 [[noreturn]] void throw_unknown(const char* operation);
@@ -85,14 +86,23 @@ class NetworkOf final : public Network {
   [[nodiscard]] std::shared_mutex& mutex() noexcept { return mutex_; }
 
  private:
+  /// A plan for inputs of some kind, dense or sparse each, with the workspaces that it has used.
+  struct Prediction {
+    plan::Program<T> program;
+    WorkspacePool<T> workspaces;
+  };
+  /// The plan for such features, which is made where it is the first of its kind.
+  [[nodiscard]] Prediction& prediction_of(std::span<const Feature> x);
+
   graph::Graph graph_;
   std::vector<graph::NodeId> inputs_;
   std::vector<graph::NodeId> outputs_;
   std::vector<std::size_t> features_;
   std::vector<std::size_t> output_columns_;
   plan::Parameters<T> parameters_;
-  plan::Program<T> program_;
-  WorkspacePool<T> workspaces_;
+  Prediction dense_;
+  std::mutex making_;  // of sparse_
+  std::map<std::vector<bool>, Prediction> sparse_;
   std::shared_mutex mutex_;
 };
 

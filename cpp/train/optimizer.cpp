@@ -28,7 +28,8 @@ constexpr Setting kSettings[] = {
     {"lr", kAll, [](OptimizerSettings& s, double v) { s.lr = v; }},
     {"weight_decay", kAll, [](OptimizerSettings& s, double v) { s.weight_decay = v; }},
     {"clipnorm", kAll, [](OptimizerSettings& s, double v) { s.clipnorm = v; }},
-    {"accumulate", kAll, [](OptimizerSettings& s, double v) { s.accumulate = std::max<std::size_t>(static_cast<std::size_t>(v), 1); }},
+    {"accumulate", kAll,
+     [](OptimizerSettings& s, double v) { s.accumulate = std::max<std::size_t>(static_cast<std::size_t>(v), 1); }},
     {"ema", kAll, [](OptimizerSettings& s, double v) { s.ema = v; }},
     {"momentum", bit(Rule::sgd) | bit(Rule::rmsprop), [](OptimizerSettings& s, double v) { s.momentum = v; }},
     {"nesterov", bit(Rule::sgd), [](OptimizerSettings& s, double v) { s.nesterov = v != 0; }},
@@ -226,7 +227,8 @@ std::string Optimizer<T>::explain() const {
   if (!keeps_gradients()) return "";
   std::string words = "gradients are kept in memory, and updates made in a pass of their own:";
   if (settings_.accumulate > 1) words += text(" one from the mean of ", settings_.accumulate, " batches");
-  if (clips()) words += text(settings_.accumulate > 1 ? "," : "", " after a barrier, for their norm of at most ", settings_.clipnorm);
+  if (clips())
+    words += text(settings_.accumulate > 1 ? "," : "", " after a barrier, for their norm of at most ", settings_.clipnorm);
   return words + "\n";
 }
 
@@ -237,10 +239,7 @@ OptimizerState<T> Optimizer<T>::state() {
            {"third", &update_.third},
            {"average", &update_.average},
            {"gradient", &gradients_.sums}},
-          {{"beta1_power", &beta1_power_},
-           {"beta2_power", &beta2_power_},
-           {"updates", &updates_},
-           {"accumulated", &accumulated_}}};
+          {{"beta1_power", &beta1_power_}, {"beta2_power", &beta2_power_}, {"updates", &updates_}, {"accumulated", &accumulated_}}};
 }
 
 template class Optimizer<float>;

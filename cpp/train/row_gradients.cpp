@@ -105,6 +105,8 @@ class RowGradientsOf final : public RowGradients {
       throw std::invalid_argument(text(name(), ": expected ", expected, " ", what, ", got ", got));
     };
     check_features(data.x, network_.features(), name());
+    if (data.x[0].sparse)
+      throw std::invalid_argument(text(name(), ": expected a dense x, got a sparse one; make it dense with x.toarray()"));
     if (!of_loss_) return;
     const ArrayView& y = data.y.at(0).array;
     if (y.rows != data.rows()) refuse("rows of targets", data.rows(), y.rows);
@@ -130,7 +132,7 @@ class RowGradientsOf final : public RowGradients {
       index[i] = static_cast<std::int64_t>((first + i) / outputs);
       for (std::size_t j = 0; j < outputs; ++j) *cotangent.at(i, j) = T(j == (first + i) % outputs ? 1 : 0);
     }
-    return {.finite = gather_features(program_, std::span(data.x), {index, 0}, {0, rows}, workspace)};
+    return {.finite = gather_features(program_, std::span(data.x), {index, 0}, {0, rows}, workspace, {})};
   }
 
   std::shared_ptr<Network> owner_;

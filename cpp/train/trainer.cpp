@@ -42,7 +42,7 @@ class TrainerOf final : public Trainer {
     set_penalties();
     const std::unique_lock lock(network_.mutex());
     differentiate();
-    plan_for(1);
+    plan_for(1, std::vector<bool>(inputs.size()));
   }
 
   [[nodiscard]] double lr() const noexcept override { return optimizer_.lr(); }
@@ -76,8 +76,12 @@ class TrainerOf final : public Trainer {
     if (validation) check(*validation);
     if (batch_size == 0) throw std::invalid_argument("fit: expected a batch size of 1 or more, got 0");
     const std::unique_lock lock(network_.mutex());
-    batch_size_ = fitted_rows_ = std::min(batch_size, data.rows());
-    if (program_.capacity != batch_size_) plan_for(batch_size_);
+    const std::size_t rows = std::min(batch_size, data.rows());
+    std::vector<bool> sparse = sparse_inputs(data.x);
+    if (program_.capacity != rows || sparse != sparse_) plan_for(rows, std::move(sparse));
+    batch_size_ = fitted_rows_ = rows;
+    most_entries_ = most_entries(data.x, batch_size_);
+    mean_entries_ = mean_entries(data.x);
     data_ = data;
     validation_ = validation;
     order_.assign(shuffle ? data.rows() : 0, 0);
@@ -99,7 +103,7 @@ class TrainerOf final : public Trainer {
     frozen_ = std::move(names);
     factors_ = factors;
     differentiate();
-    plan_for(program_.capacity);
+    plan_for(program_.capacity, sparse_);
   }
 
   void unbind() override {
@@ -141,6 +145,7 @@ class TrainerOf final : public Trainer {
     const std::unique_lock lock(network_.mutex());
     if (epoch_ >= limits.epoch) return RunStatus::epoch;
     const Clock::time_point started = Clock::now();
+    make_room(data_.x, batch_size_, most_entries_);
     const plan::TeamCost team = cost(batch_size_, plan::Occasion::run);
     const int planned = plan::choose_threads(team);
     const bool forced = forced_threads() > 0;
@@ -149,6 +154,7 @@ class TrainerOf final : public Trainer {
       Run run(limits, stop, started, forced ? planned : pace_.threads());
       if (!forced) run.stretch = pace_.stretch();
       run.schedule = team.schedule(run.threads);
+      make_hints(run.threads);
       shares_ = plan::share_tiles(tiles_, batch_size_, run.threads, run.schedule);
       if (validation_) evaluator_.prepare(*validation_, run.threads);
       run_team(run.threads, [&](int thread) { train(run, thread); });
@@ -162,10 +168,12 @@ class TrainerOf final : public Trainer {
     const Busy busy(busy_);
     check(batch);
     const std::unique_lock lock(network_.mutex());
-    if (program_.capacity < batch.rows()) plan_for(batch.rows());
+    make_room(batch.x, batch.rows(), entries_of(batch.x, {0, batch.rows()}));
+    mean_entries_ = mean_entries(batch.x);
     const plan::TeamCost team = cost(batch.rows(), plan::Occasion::call);
     Run run({}, {}, Clock::now(), plan::choose_threads(team));
     run.schedule = team.schedule(run.threads);
+    make_hints(run.threads);
     shares_ = plan::share_tiles(tiles_, batch.rows(), run.threads, run.schedule);
     Sums sums;
     run_team(run.threads, [&](int thread) {
@@ -193,7 +201,8 @@ class TrainerOf final : public Trainer {
     const std::unique_lock lock(network_.mutex());
     const std::size_t all_rows = data.rows();
     const std::size_t block = std::min(all_rows, kGradientRows);
-    if (program_.capacity < block) plan_for(block);
+    make_room(data.x, block, most_entries(data.x, block));
+    mean_entries_ = mean_entries(data.x);
     plan::Gradients<T> gradients;
     gradients.sums.resize(network_.parameters().size());
     for (const plan::GradientTask& task : program_.gradients) {
@@ -203,6 +212,7 @@ class TrainerOf final : public Trainer {
     const plan::TeamCost team = cost(block, plan::Occasion::call);
     Run run({}, stop, Clock::now(), plan::choose_threads(team));
     run.schedule = team.schedule(run.threads);
+    make_hints(run.threads);
     shares_ = plan::share_tiles(tiles_, block, run.threads, run.schedule);
     const double total = total_weight(data, {}, all_rows);
     Sums sums;
@@ -215,7 +225,7 @@ class TrainerOf final : public Trainer {
         if (run.failed()) return;
         plan::GradientPass pass{place.first == 0, false, {}};
         if (pass.replace) pass.penalties = optimizer_.update().penalties;
-        plan::run_gradients(program_, network_.parameters(), gradients, pass, workspace_.data(), rows, tiles_of(thread));
+        plan::run_gradients(program_, network_.parameters(), gradients, pass, batch_values(thread, rows), tiles_of(thread));
         run.barrier.wait();
         if (thread == 0) {
           sums.add(settings_.heads, batch_, rows);
@@ -294,11 +304,34 @@ class TrainerOf final : public Trainer {
   }
 
   [[nodiscard]] plan::TeamCost cost(std::size_t rows, plan::Occasion occasion) {
-    return {plan::work_of(program_, rows, network_.parameters(), optimizer_.update()), occasion};
+    return {plan::work_of(program_, rows, network_.parameters(), optimizer_.update(), mean_entries_), occasion};
   }
 
-  void plan_for(std::size_t rows) {
-    program_ = plan::make_program<T>(with_loss_.graph, with_loss_.request, network_.parameters(), rows);
+  /// A plan, where there is none yet, and memory for a batch of such features.
+  void make_room(std::span<const Feature> x, std::size_t rows, std::span<const std::size_t> entries) {
+    std::vector<bool> sparse = sparse_inputs(x);
+    if (program_.capacity < rows || sparse != sparse_) plan_for(rows, std::move(sparse));
+    reserve(batch_.x, x, rows, entries);
+  }
+
+  /// Where sparse rows' entries are: of each thread, one for each row, and a cache line beside.
+  void make_hints(int threads) {
+    const bool sparse = std::find(sparse_.begin(), sparse_.end(), true) != sparse_.end();
+    if (sparse) hints_.resize((program_.capacity + kCacheLine) * static_cast<std::size_t>(threads));
+  }
+  [[nodiscard]] std::span<std::size_t> hints(int thread) noexcept {
+    if (hints_.empty()) return {};
+    const std::size_t all = program_.capacity + kCacheLine;
+    return std::span(hints_).subspan(all * static_cast<std::size_t>(thread), program_.capacity);
+  }
+
+  void plan_for(std::size_t rows, std::vector<bool> sparse) {
+    hints_.clear();
+
+    plan::Request request = with_loss_.request;
+    request.sparse = sparse;
+    program_ = plan::make_program<T>(with_loss_.graph, request, network_.parameters(), rows);
+    sparse_ = std::move(sparse);
     tiles_ = plan::make_tiles(program_, network_.parameters());
     objective_.plan_for(tiles_.size());
     optimizer_.gradients().squares.assign(tiles_.size(), 0.0);
@@ -337,6 +370,7 @@ class TrainerOf final : public Trainer {
   [[nodiscard]] plan::RowContext<T> context(Run& run) {
     plan::RowContext<T> rows;
     rows.workspace = workspace_.data();
+    rows.sparse = batch_.x;
     rows.heads = batch_.rows;
     rows.random_seed = settings_.seed;
     rows.random_step = iterations_;
@@ -359,18 +393,18 @@ class TrainerOf final : public Trainer {
     run_row_phase(run, thread, data, selection, rows, total / settings_.optimizer.objective.loss_scale);
     if (run.failed()) return;
     if (thread == 0) objective_.add(batch_, rows, total);
-    update(run, rows, pass, ends, tiles_of(thread), next);
+    update(run, batch_values(thread, rows), pass, ends, tiles_of(thread), next);
     if (thread == 0 && !run.failed()) plan::update_running(program_, network_.parameters(), workspace_.data(), rows);
   }
 
   /// The parameter phase.
-  void update(Run& run, std::size_t rows, plan::GradientPass pass, bool ends, std::span<const plan::ParameterTile> tiles,
-              const plan::NextRows& next) {
+  void update(Run& run, const plan::BatchValues<T>& values, plan::GradientPass pass, bool ends,
+              std::span<const plan::ParameterTile> tiles, const plan::NextRows& next) {
     plan::Parameters<T>& parameters = network_.parameters();
     if (!optimizer_.keeps_gradients()) {
-      return plan::run_tiles(program_, parameters, optimizer_.update(), workspace_.data(), rows, tiles, next);
+      return plan::run_tiles(program_, parameters, optimizer_.update(), values, tiles, next);
     }
-    plan::run_gradients(program_, parameters, optimizer_.gradients(), pass, workspace_.data(), rows, tiles, next);
+    plan::run_gradients(program_, parameters, optimizer_.gradients(), pass, values, tiles, next);
     if (!ends) return;
     double norm = 0;
     if (pass.measure) {
@@ -379,6 +413,11 @@ class TrainerOf final : public Trainer {
       if (!std::isfinite(norm)) return run.diverged.store(true, std::memory_order_relaxed);  // so does every thread
     }
     plan::run_updates(program_, parameters, optimizer_.update(), optimizer_.gradients(), optimizer_.gradient_scale(norm), tiles);
+  }
+
+  /// What the parameter phase reads of the batch.
+  [[nodiscard]] plan::BatchValues<T> batch_values(int thread, std::size_t rows) noexcept {
+    return {workspace_.data(), batch_.x, hints(thread), rows};
   }
 
   [[nodiscard]] std::span<const plan::ParameterTile> tiles_of(int thread) const noexcept {
@@ -407,7 +446,7 @@ class TrainerOf final : public Trainer {
 
   /// This thread's rows of the epoch's next batch, where they are worth asking for.
   [[nodiscard]] plan::NextRows next_rows(int thread, int threads) const noexcept {
-    if (data_.x.empty()) return {};  // a single batch
+    if (data_.x.empty() || data_.x[0].sparse) return {};  // a single batch; rows of no fixed length
     const ArrayView& x = data_.x[0].array;
     const std::size_t element = kernels::size_of(x.type);
     const std::size_t bytes = x.columns * element;
@@ -567,20 +606,24 @@ class TrainerOf final : public Trainer {
   std::map<std::string, double> factors_;
   Optimizer<T> optimizer_;
   Objective<T> objective_;
+  std::vector<bool> sparse_;  // the inputs that program_ is for
   plan::Program<T> program_;
   std::vector<plan::ParameterTile> tiles_;
   std::vector<Range> shares_;  // of tiles, by thread
   Buffer<T> workspace_;
   BatchRows<T> batch_;
   double penalty_ = 0;  // of the step under way
+  std::vector<std::size_t> hints_;
   Evaluator<T> evaluator_;
 
   Dataset data_;
   std::optional<Dataset> validation_;
   std::size_t batch_size_ = 0;
-  std::size_t fitted_rows_ = 0;      // batch_size_ when last bound
-  std::vector<std::int64_t> order_;  // empty: rows in their own order
-  bool ordered_ = false;             // order_ is that of the epoch under way
+  std::size_t fitted_rows_ = 0;            // batch_size_ when last bound
+  std::vector<std::size_t> most_entries_;  // of a batch of data_, by input
+  std::vector<double> mean_entries_;       // of the data trained with last
+  std::vector<std::int64_t> order_;        // empty: rows in their own order
+  bool ordered_ = false;                   // order_ is that of the epoch under way
 
   std::uint64_t epoch_ = 0;
   std::size_t step_ = 0;

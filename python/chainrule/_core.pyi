@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.sparse import Features, SparseRows
+
 __version__: str
 
 class ChainruleError(RuntimeError): ...
@@ -159,10 +161,10 @@ class Network:
         """A copy, in the graph's shape and dtype."""
     def set_parameters(self, values: Mapping[str, NDArray[Any]]) -> None:
         """All or nothing: every name and shape is checked before anything is written. Values are cast to the network's dtype."""
-    def predict(self, x: NDArray[Any], scale: float = 1.0) -> NDArray[Any]:
+    def predict(self, x: Features, scale: float = 1.0) -> NDArray[Any]:
         """Of a network with one output, from its only input. x: (rows, features), any element type that batches take, any strides.
         The GIL is released."""
-    def predict_all(self, x: Sequence[NDArray[Any]], scales: Sequence[float]) -> list[NDArray[Any]]:
+    def predict_all(self, x: Sequence[Features], scales: Sequence[float]) -> list[NDArray[Any]]:
         """Each output, from each input."""
     def explain(self) -> str: ...
 
@@ -248,13 +250,13 @@ class Trainer:
         """Updates made since this trainer was made."""
     def bind(
         self,
-        x: Sequence[NDArray[Any]],
+        x: Sequence[Features],
         y: Sequence[NDArray[Any]],
         sample_weight: NDArray[Any] | None,
         *,
         batch_size: int,
         shuffle: bool,
-        validation: tuple[Sequence[NDArray[Any]], Sequence[NDArray[Any]], NDArray[Any] | None] | None = None,
+        validation: tuple[Sequence[Features], Sequence[NDArray[Any]], NDArray[Any] | None] | None = None,
     ) -> None:
         """Sets the data to train on: kept alive and read in place, never copied. x: (rows, features) of each input; y, of each
         output: (rows,) integer labels or (rows, outputs) values; sample_weight: (rows,). Ends an epoch left half-way and clears the history. Raises ChainruleError
@@ -288,13 +290,13 @@ class Trainer:
     ) -> None:
         """Goes on from a state of a trainer like this one, all or nothing. A step other than 0 needs bound data. Raises ValueError."""
     def train_on_batch(
-        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
+        self, x: Sequence[Features], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...
     def evaluate(
-        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
+        self, x: Sequence[Features], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> dict[str, float]: ...
     def loss_and_gradients(
-        self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
+        self, x: Sequence[Features], y: Sequence[NDArray[Any]], sample_weight: NDArray[Any] | None
     ) -> tuple[float, dict[str, NDArray[Any]]]:
         """The mean loss over all rows, and its gradients in the parameters that are trained. Raises TrainingDiverged on a NaN or
         infinite loss, KeyboardInterrupt on Ctrl-C."""
@@ -335,8 +337,11 @@ def random_truncated_normal(shape: Sequence[int], mean: float, std: float, *, se
 def random_orthogonal(rows: int, columns: int, gain: float, *, seed: int, key: int) -> NDArray[np.float64]:
     """gain times orthonormal columns, or rows where there are fewer."""
 
-def require_finite(array: NDArray[Any], operation: str, name: str, first_row: int = 0) -> None:
+def require_finite(array: Features, operation: str, name: str, first_row: int = 0) -> None:
     """ValueError naming the first NaN or infinity, in C order, in rows first_row and after; of an array of one or two dimensions."""
+
+def is_canonical(rows: SparseRows, operation: str, name: str) -> bool:
+    """Whether the columns of each row ascend, none twice. Raises ValueError where offsets or columns are out of range."""
 
 def label_range(y: NDArray[Any]) -> tuple[int, int]:
     """Smallest and largest of a non-empty integer array."""

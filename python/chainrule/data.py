@@ -5,16 +5,17 @@ from typing import Any, NamedTuple
 
 from chainrule import _core, validation
 from chainrule.losses import Loss
+from chainrule.sparse import Features
 from chainrule.targets import Targets, targets, weights, with_class_weight
 from chainrule.validation import Array
 
-Rows = tuple[list[Array], list[Array], Array | None]
+Rows = tuple[list[Features], list[Array], Array | None]
 
 
 class Accepted(NamedTuple):
     """x, an array for each input, and the columns of each output."""
 
-    x: list[Array]
+    x: list[Features]
     outputs: tuple[int, ...]
 
     @property
@@ -30,7 +31,7 @@ Accept = Callable[[object, str, str], Accepted]
 class LabelledRows(NamedTuple):
     """Rows with a target for each output, and their weights."""
 
-    x: list[Array]
+    x: list[Features]
     y: list[Targets]
     weight: Array | None
 
@@ -96,7 +97,7 @@ class Labelled(NamedTuple):
     def rows(self, x: object, y: object, sample_weight: object, operation: str, prefix: str = "") -> LabelledRows:
         """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at."""
         accepted = self.accept(x, operation, f"{prefix}x")
-        validation.require_rows(accepted.x[0], operation, f"{prefix}x")
+        validation.require_rows(accepted.x[0].shape, operation, f"{prefix}x")
         count = len(accepted.x[0])
         name = f"{prefix}y"
         many = len(self.outputs) > 1
@@ -109,7 +110,7 @@ class Labelled(NamedTuple):
         return LabelledRows(accepted.x, checked, weights(sample_weight, operation, f"{prefix}sample_weight", count))
 
 
-def require_finite(x: Sequence[Array], operation: str, name: str, first: int = 0) -> None:
+def require_finite(x: Sequence[Features], operation: str, name: str, first: int = 0) -> None:
     """Raise ValueError for NaN or infinity in the arrays, from row `first` on."""
     for i, array in enumerate(x):
         _core.require_finite(array, operation, name if len(x) == 1 else f"{name}[{i}]", first)

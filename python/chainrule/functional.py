@@ -95,7 +95,7 @@ class Model(Trainable):
         Parameters
         ----------
         x : array of shape (rows, features), or a list or dict of such
-            As for `fit`; may have no rows.
+            As for `fit`, a CSR matrix included; may have no rows.
 
         Returns
         -------

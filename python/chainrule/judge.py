@@ -8,9 +8,10 @@ import numpy as np
 from chainrule.data import LabelledRows, Rows
 from chainrule.metrics import functions
 from chainrule.sessions import Goal
+from chainrule.sparse import Features
 from chainrule.validation import Array
 
-Predict = Callable[[list[Array]], list[Array]]
+Predict = Callable[[list[Features]], list[Array]]
 
 
 def prefixes(goal: Goal) -> list[str]:
@@ -56,7 +57,7 @@ class Judge:
     def __init__(self, goal: Goal, predict: Predict, training: LabelledRows | None, held_out: Rows | None) -> None:
         self._goal = goal
         self._predict = predict
-        self._rows: dict[str, tuple[list[Array], list[Array]]] = {}
+        self._rows: dict[str, tuple[list[Features], list[Array]]] = {}
         if training is not None:
             self._rows[""] = (training.x, training.values)
         if held_out is not None:

@@ -20,9 +20,10 @@ from chainrule.errors import TrainingDiverged
 from chainrule.layers import Dropout, Layer
 from chainrule.normalization import BatchNorm
 from chainrule.optimizers import LBFGS
+from chainrule.sparse import Features
 from chainrule.validation import Array
 
-Bound = tuple[list[Array], list[Array], Array | None]
+Bound = tuple[list[Features], list[Array], Array | None]
 
 # Where the loss falls by less than this fraction of itself, rounding has won (scikit-learn's number for its own L-BFGS).
 _LEAST_FALL = 64 * float(np.finfo(np.float64).eps)
@@ -174,7 +175,7 @@ class LBFGSTrainer:
 
     def bind(
         self,
-        x: list[Array],
+        x: list[Features],
         y: list[Array],
         sample_weight: Array | None,
         *,
@@ -224,11 +225,11 @@ class LBFGSTrainer:
         """Return nothing: an epoch is one iteration."""
         return {}
 
-    def train_on_batch(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> NoReturn:
+    def train_on_batch(self, x: list[Features], y: list[Array], sample_weight: Array | None) -> NoReturn:
         """Refuse: one iteration alone knows no curvature."""
         raise ValueError("train_on_batch: expected an optimizer of single steps, got LBFGS; use fit")
 
-    def evaluate(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
+    def evaluate(self, x: list[Features], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
         """Return loss and metrics."""
         return self._native.evaluate(x, y, sample_weight)
 
@@ -261,7 +262,7 @@ class LBFGSTrainer:
         self._minimiser = _Minimiser(self._minimize, start, self._optimizer)
         self._loss = None
 
-    def _iterate(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> tuple[float, bool]:
+    def _iterate(self, x: list[Features], y: list[Array], sample_weight: Array | None) -> tuple[float, bool]:
         """Let the minimiser come to its next point; return the loss before, and whether there was such a point."""
         assert self._minimiser is not None
         before = self._loss
@@ -284,7 +285,7 @@ class LBFGSTrainer:
         self.iterations += 1
         return before, True
 
-    def _evaluate(self, point: Array, x: list[Array], y: list[Array], sample_weight: Array | None) -> tuple[float, Array]:
+    def _evaluate(self, point: Array, x: list[Features], y: list[Array], sample_weight: Array | None) -> tuple[float, Array]:
         self._network.set_parameters(self._parts(point))
         self._evaluations += 1
         try:

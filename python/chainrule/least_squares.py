@@ -13,6 +13,7 @@ from chainrule.layers import Dropout, Layer
 from chainrule.losses import MSE, HalfMSE, Loss
 from chainrule.normalization import BatchNorm
 from chainrule.optimizers import LevenbergMarquardt
+from chainrule.sparse import Features, dense
 from chainrule.structure import Structure
 from chainrule.validation import Array
 
@@ -34,7 +35,7 @@ _MOST_BEND = 0.75  # the longest bend that a step may have, as a fraction of its
 _TURN = 0.1  # what is added to the first step at random, as a fraction of its root mean square
 _LEAST_GAIN = 0.25
 
-Bound = tuple[list[Array], list[Array], Array | None]
+Bound = tuple[list[Features], list[Array], Array | None]
 
 
 class Rows(NamedTuple):
@@ -99,8 +100,9 @@ def cholesky_solver(a: Array) -> Callable[[Array], Array]:
     return solve
 
 
-def _rows(x: list[Array], y: list[Array], sample_weight: Array | None, operation: str) -> Rows:
-    (x_rows,), (y_rows,) = x, y
+def _rows(x: list[Features], y: list[Array], sample_weight: Array | None, operation: str) -> Rows:
+    (given,), (y_rows,) = x, y
+    x_rows = dense(given, operation)
     _core.require_finite(x_rows, operation, "x")
     weight = np.ones(len(x_rows)) if sample_weight is None else sample_weight.astype(np.float64)
     return Rows(x_rows, y_rows, np.sqrt(weight / weight.sum())[:, None])
@@ -154,7 +156,7 @@ class LeastSquaresTrainer:
 
     def bind(
         self,
-        x: list[Array],
+        x: list[Features],
         y: list[Array],
         sample_weight: Array | None,
         *,
@@ -230,14 +232,14 @@ class LeastSquaresTrainer:
         """Return nothing: an epoch is one step."""
         return {}
 
-    def train_on_batch(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
+    def train_on_batch(self, x: list[Features], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
         """Make one step on these rows; return loss and metrics before it."""
         rows = _rows(x, y, sample_weight, "train_on_batch")
         logs = self._native.evaluate(x, y, sample_weight)
         self._step(rows, logs["loss"])
         return logs
 
-    def evaluate(self, x: list[Array], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
+    def evaluate(self, x: list[Features], y: list[Array], sample_weight: Array | None) -> dict[str, float]:
         """Return loss and metrics."""
         return self._native.evaluate(x, y, sample_weight)
 

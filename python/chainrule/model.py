@@ -89,6 +89,10 @@ class Trainable(Portable):
             several inputs: a list of arrays, or a dict by the inputs' names. A frame of pandas or polars with columns of numbers:
             later frames may have them in another order. Without `y`, an iterable of batches (x, y) or (x, y, sample_weight) that
             begins anew for each epoch, or a function that makes one; the next batches are fetched while a step runs.
+
+            Or a SciPy CSR matrix or array, where the input goes to `Dense` layers only: its products cost what its entries cost,
+            and it is never made dense. The bits of everything are those of a fit on ``x.toarray()``. Other sparse formats are
+            converted with ``x.tocsr()``; columns out of order, or named twice in a row, are put in order in a copy.
         y : array of shape (rows,) or (rows, outputs)
             Integer class labels (rows,) for losses that take them, else values; (rows,) serves for one column. Of several outputs: a
             list or a dict of such.

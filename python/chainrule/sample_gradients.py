@@ -6,6 +6,7 @@ from chainrule import _core
 from chainrule.building import Built
 from chainrule.losses import Loss
 from chainrule.model import Trainable
+from chainrule.sparse import dense
 from chainrule.structure import Structure
 from chainrule.targets import Targets
 from chainrule.validation import Array
@@ -60,7 +61,7 @@ class SampleGradients(Trainable):
         (chosen,) = self._sessions.losses(loss, operation)
         rows = self._labelled([chosen]).rows(x, y, None, operation)
         (y_checked,) = rows.y
-        flat = self._gradients_of(built, chosen, y_checked).run(rows.x[0], y_checked.values, self._scales[0])
+        flat = self._gradients_of(built, chosen, y_checked).run(dense(rows.x[0], operation), y_checked.values, self._scales[0])
         ends = np.cumsum([np.prod(shape) for shape in built.shapes.values()])
         parts = np.split(flat, ends[:-1], axis=1) if built.shapes else []
         shaped = {name: part.reshape(rows.rows, *shape) for (name, shape), part in zip(built.shapes.items(), parts, strict=True)}
@@ -99,7 +100,7 @@ class SampleGradients(Trainable):
         """
         built = self._ready("residual_jacobian")
         (rows,) = self._accept(x, "residual_jacobian", "x").x
-        return self._gradients_of(built, None, None).run(rows, None, self._scales[0])
+        return self._gradients_of(built, None, None).run(dense(rows, "residual_jacobian"), None, self._scales[0])
 
     def _gradients_of(self, built: Built, loss: Loss | None, y: Targets | None) -> _core.RowGradients:
         """Return the native gradients of a loss, or of the outputs, made when first asked for."""

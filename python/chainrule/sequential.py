@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule import _core, validation
 from chainrule.layers import Activation, Layer
 from chainrule.sample_gradients import SampleGradients
+from chainrule.sparse import dense
 from chainrule.structure import chain, each
 from chainrule.validation import Array
 from chainrule.values import Input
@@ -78,7 +79,7 @@ class Sequential(SampleGradients):
         Parameters
         ----------
         x : array of shape (rows, features)
-            As for `fit`; may have no rows.
+            As for `fit`, a CSR matrix included; may have no rows.
 
         Returns
         -------
@@ -147,7 +148,7 @@ class Sequential(SampleGradients):
             raise ValueError(f"jacobians: expected one sample x of shape (features,), got shape {sample.shape}")
         (rows,) = self._accept(sample[None], "jacobians", "x").x
         _core.require_finite(rows, "jacobians", "x")
-        return jacobians(each(self._layers), rows.astype(self._dtype), self._scales[0], self.parameters())
+        return jacobians(each(self._layers), dense(rows, "jacobians").astype(self._dtype), self._scales[0], self.parameters())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self._layers))}], dtype={self._dtype!r}, {self._size()})"

@@ -10,7 +10,8 @@ from chainrule.building import Built, build
 from chainrule.data import Accepted, by_name
 from chainrule.errors import ChainruleError
 from chainrule.frames import column_names, is_frame, matrix_of
-from chainrule.layers import Layer
+from chainrule.layers import Dense, Layer
+from chainrule.sparse import Features, SparseRows, features
 from chainrule.structure import Structure
 from chainrule.validation import Array
 
@@ -84,7 +85,7 @@ class Stack:
             )
         return self
 
-    def _predict_rows(self, x: list[Array]) -> list[Array]:
+    def _predict_rows(self, x: list[Features]) -> list[Array]:
         """Return the values of each output for rows that are checked."""
         return self._ready("predict").network.predict_all(x, self._scales)
 
@@ -212,11 +213,16 @@ class Stack:
             return Accepted(arrays, self._structure.output_widths([array.shape[1] for array in arrays]))
         return Accepted(arrays, built.outputs)
 
-    def _checked(self, x: object, number: int, operation: str, name: str) -> Array:
+    def _checked(self, x: object, number: int, operation: str, name: str) -> Features:
         """Check what is given for one input."""
-        if type(x) is not np.ndarray and is_frame(x):
-            x = matrix_of(x, self._feature_names if len(self._input_names) == 1 else None, operation, name)
-        array = validation.matrix(x, operation, name)
+        if type(x) is np.ndarray:
+            array: Features = validation.matrix(x, operation, name)
+        else:
+            if is_frame(x):
+                x = matrix_of(x, self._feature_names if len(self._input_names) == 1 else None, operation, name)
+            array = features(x, operation, name)
+            if isinstance(array, SparseRows):
+                self._require_dense_layers(number, name)
         built = self._built
         if built is not None and array.shape[1] != built.features[number]:
             raise ValueError(
@@ -228,6 +234,18 @@ class Stack:
         """Remember the columns of the first frame that is trained on."""
         if self._feature_names is None and len(self._structure.inputs) == 1 and is_frame(x):
             self._feature_names = column_names(x)
+
+    def _require_dense_layers(self, number: int, name: str) -> None:
+        """Raise TypeError where a sparse input goes to anything but `Dense` layers, which alone multiply it with a matrix."""
+        takers: list[type] = [type(call.layer) for call in self._structure.calls if number in call.operands]
+        if number in self._structure.outputs.values():
+            takers.append(type(self))
+        for kind in takers:
+            if not issubclass(kind, Dense):
+                raise TypeError(
+                    f"{kind.__name__}: expected {name} as a dense array, got a sparse one, which only Dense layers take; "
+                    f"convert it with {name}.toarray()"
+                )
 
     def _taker(self, number: int) -> str:
         """Return who takes an input, for errors."""

@@ -112,10 +112,10 @@ def matrix(value: object, operation: str, name: str = "x") -> Array:
     return array
 
 
-def require_rows(x: Array, operation: str, name: str = "x") -> None:
+def require_rows(shape: tuple[int, ...], operation: str, name: str = "x") -> None:
     """Raise ValueError where there is no row."""
-    if x.shape[0] == 0:
-        raise ValueError(f"{operation}: expected {name} with at least one row, got shape {x.shape}")
+    if shape[0] == 0:
+        raise ValueError(f"{operation}: expected {name} with at least one row, got shape {shape}")
 
 
 def _reshaping(array: Array, name: str) -> str:

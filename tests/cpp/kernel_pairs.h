@@ -19,7 +19,7 @@ struct Pair {
   void (*reference)(const Args&);
 };
 
-enum class Program { kernels, gemm, updates };
+enum class Program { kernels, gemm, sparse, updates };
 
 template <class Args>
 inline constexpr Program kProgramOf = Program::kernels;
@@ -31,6 +31,10 @@ template <class T>
 inline constexpr Program kProgramOf<kernels::TransposeArgs<T>> = Program::gemm;
 template <class T>
 inline constexpr Program kProgramOf<kernels::ColumnSumArgs<T>> = Program::gemm;
+template <class T>
+inline constexpr Program kProgramOf<kernels::SparseForwardArgs<T>> = Program::sparse;
+template <class T>
+inline constexpr Program kProgramOf<kernels::SparseWeightGradientArgs<T>> = Program::sparse;
 template <class T>
 inline constexpr Program kProgramOf<kernels::UpdateArgs<T>> = Program::updates;
 template <class T>

@@ -110,6 +110,17 @@ def test_optimizers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert picture.exists() == (importlib.util.find_spec("matplotlib") is not None)
 
 
+def test_sparse_text(capsys: pytest.CaptureFixture[str]) -> None:
+    text = example("sparse_text")
+    x = text.hashed(["rain rain wind", "oven"])
+    assert x.shape == (2, text.COLUMNS)
+    assert sorted(x[0].data.tolist()) == [1, 1, 1, 2]  # wind and two pairs once, rain twice
+    assert text.main([]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"(9[5-9]\d|1000) of 1000 other texts right", printed)
+    assert "is on cooking" in printed
+
+
 def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
     raw = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
     path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)

@@ -68,7 +68,8 @@ class EmbeddingGradient final : public Operation {
   [[nodiscard]] ValueType infer(std::span<const ValueType> inputs, const Attributes& /*attributes*/) const override {
     require_lookup(name(), inputs[1], inputs[2]);
     const Shape expected = {inputs[1].shape[0], inputs[1].shape[1] * inputs[2].shape[1]};
-    if (inputs[0].shape != expected) reject(name(), text("a cotangent of shape ", shape_text(expected)), shape_text(inputs[0].shape));
+    if (inputs[0].shape != expected)
+      reject(name(), text("a cotangent of shape ", shape_text(expected)), shape_text(inputs[0].shape));
     return {inputs[2].shape, inputs[0].dtype};
   }
 

@@ -1,6 +1,7 @@
 // Normalisation with epsilon e = alpha; scale and shift are operations of their own.
 //   standardize(x)                    u = (x - m) r over the last axis: m = mean x, v = mean (x - m)^2, r = 1 / sqrt(v + e)
-//   standardize_batch(x, m', v')      the same over the rows, for each column; training moves m' and v' towards m and v (attributes'
+//   standardize_batch(x, m', v')      the same over the rows, for each column; training moves m' and v' towards m and v
+//   (attributes'
 //                                     momentum), which the value does not depend on
 //   <each>_backward(g, x)             r (g - mean g - u mean(g u)), the Jacobian times g: it is symmetric, so the jvp too
 //   standardize_columns(x, m', v')    (x - m') / sqrt(v' + e), with statistics that are constants: no derivative goes to them
@@ -29,7 +30,8 @@ void require_matrix(std::string_view operation, const ValueType& x) {
 
 void require_statistics(std::string_view operation, const ValueType& x, const ValueType& statistic) {
   require_floating(operation, statistic);
-  if (statistic.shape != Shape{x.shape[1]}) reject(operation, text("statistics of ", x.shape[1], " columns"), shape_text(statistic.shape));
+  if (statistic.shape != Shape{x.shape[1]})
+    reject(operation, text("statistics of ", x.shape[1], " columns"), shape_text(statistic.shape));
 }
 
 Expression mean(Expression x, std::int64_t axis) { return apply(ops::mean(), {x}, {.axes = {axis}, .keepdims = true}); }

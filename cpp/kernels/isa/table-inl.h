@@ -35,6 +35,7 @@ namespace {
 #include "kernels/gemm/tile-inl.h"
 
 #include "kernels/gemm/gemm-inl.h"
+#include "kernels/gemm/sparse-inl.h"
 #include "kernels/gemm/transpose-inl.h"
 #include "kernels/gemm/weight_gradient-inl.h"
 #include "kernels/losses-inl.h"

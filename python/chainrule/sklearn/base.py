@@ -26,8 +26,6 @@ from chainrule.validation import Array
 T = TypeVar("T", bound="BaseMLP")
 
 _NONFINITE = "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
-# Sparse rows are made dense so many elements at a time, 32 MB of float64, where that is possible.
-_DENSE_ELEMENTS = 1 << 22
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -223,7 +221,7 @@ class BaseMLP(BaseEstimator):
             score = self._score_for(model, validation)
         elif self.best_loss_ is None:  # an earlier fit had early stopping
             self.best_loss_ = np.inf
-        x = self._dense(rows.x)
+        x = self._rows(rows.x)
         count = x.shape[0]
         if self.batch_size != "auto" and self.batch_size > count:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
@@ -271,13 +269,13 @@ class BaseMLP(BaseEstimator):
             self.best_loss_, self.validation_scores_, self.best_validation_score_ = None, [], -np.inf
         if not self.validation_scores_:
             self._best_parameters = model.parameters()
-        rows = Split(self._dense(validation.x), validation.y, validation.weight)
+        rows = Split(self._rows(validation.x), validation.y, validation.weight)
         return lambda: self._score_of(model.predict(rows.x), rows)
 
     def _validation_data(self, validation: Split | None, problem: Problem) -> tuple[Any, ...] | None:
         if validation is None:
             return None
-        return self._dense(validation.x), self._targets(validation.y, problem), validation.weight
+        return self._rows(validation.x), self._targets(validation.y, problem), validation.weight
 
     def _callbacks(self) -> Sequence[Callback]:
         return [self.callbacks] if isinstance(self.callbacks, Callback) else list(self.callbacks)
@@ -306,7 +304,7 @@ class BaseMLP(BaseEstimator):
         hooks.call("on_train_begin", {})
         result = lbfgs.minimise(
             model,
-            lbfgs.Rows(self._dense(rows.x), self._targets(rows.y, problem), rows.weight),
+            lbfgs.Rows(self._rows(rows.x), self._targets(rows.y, problem), rows.weight),
             problem,
             self.alpha,
             max_iter=self.max_iter,
@@ -369,21 +367,16 @@ class BaseMLP(BaseEstimator):
         """Return the network's last values."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
-        model = self._model()
-        step = max(_DENSE_ELEMENTS // max(X.shape[1], 1), 1)
-        if isinstance(X, np.ndarray) or X.shape[0] <= step:
-            return model.predict(self._dense(X))
-        X = X.tocsr()
-        return np.concatenate([model.predict(self._dense(X[i : i + step])) for i in range(0, X.shape[0], step)])
+        return self._model().predict(self._rows(X))
 
     def _activated(self, X: Any) -> Array:
         raw = self._raw(X)
         return OUT_ACTIVATIONS[self.out_activation_](raw)
 
     @staticmethod
-    def _dense(X: Any) -> Array:
-        """Return X as chainrule takes it: a sparse matrix made dense."""
-        return X if isinstance(X, np.ndarray) else np.asarray(X.toarray())
+    def _rows(X: Any) -> Any:
+        """Return X as chainrule takes it: an array, or a CSR matrix."""
+        return X if isinstance(X, np.ndarray) else X.tocsr()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

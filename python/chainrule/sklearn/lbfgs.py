@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import Sequential, TrainingDiverged
-from chainrule.building import make_graph
 from chainrule.sklearn.problems import Problem
 from chainrule.validation import Array
 
@@ -16,54 +15,9 @@ OnIteration = Callable[[float], bool]
 class Rows(NamedTuple):
     """What is fitted: features, targets, weights."""
 
-    x: Array
+    x: Any
     y: Array
     weight: Array | None
-
-
-def full_batch(model: Sequential, rows: Rows, problem: Problem) -> Callable[[dict[str, Array]], tuple[float, dict[str, Array]]]:
-    """Return the function from parameters to the mean loss of all rows and its gradient, by the parameters' names."""
-    native = getattr(model, "loss_and_gradients", None)
-    if native is None:
-        return GraphBatch(model, rows, problem)
-
-    def evaluate(values: dict[str, Array]) -> tuple[float, dict[str, Array]]:
-        model.set_parameters(values)
-        loss, gradients = native(rows.x, rows.y, loss=problem.loss, sample_weight=rows.weight)
-        return loss, gradients
-
-    return evaluate
-
-
-class GraphBatch:
-    """The same by interpreting the graph, for a `Sequential` without `loss_and_gradients`."""
-
-    def __init__(self, model: Sequential, rows: Rows, problem: Problem) -> None:
-        built = model.build(rows.x.shape[1])._ready("fit")
-        labels = rows.y.ndim == 1
-        loss = problem.loss
-        with_loss = make_graph(model._structure, built.features, model.dtype, training=False)
-        graph = self._graph = with_loss.graph
-        target = graph.input("target", (-1,), "int64") if labels else graph.input("target", (-1, rows.y.shape[1]))
-        operation = loss.operation(built.outputs[0], 1 if labels else rows.y.shape[1], model.dtype)
-        self._loss = graph.apply(operation, [with_loss.outputs[0], target], alpha=loss.alpha)
-        seed = graph.input("seed", (-1,))
-        named = {graph.name(node): node for node in range(len(graph)) if graph.operation(node) == "parameter"}
-        self._parameters = {name: named[name] for name in built.shapes}
-        self._gradients = graph.reverse([self._loss], [seed], list(self._parameters.values()))
-        weight = np.ones(len(rows.x)) if rows.weight is None else rows.weight
-        self._share = weight / weight.sum()
-        self._feeds = {
-            with_loss.inputs[0]: np.ascontiguousarray(rows.x, model.dtype),
-            target: np.ascontiguousarray(rows.y, np.int64 if labels else model.dtype),
-            seed: np.ascontiguousarray(self._share, model.dtype),
-        }
-
-    def __call__(self, parameters: dict[str, Array]) -> tuple[float, dict[str, Array]]:
-        """Return loss and gradient at the parameters."""
-        feeds = self._feeds | {self._parameters[name]: value for name, value in parameters.items()}
-        loss, *gradients = self._graph.evaluate([self._loss, *self._gradients], feeds)
-        return float(self._share @ loss.astype(np.float64)), dict(zip(self._parameters, gradients, strict=True))
 
 
 class _Packing:
@@ -106,15 +60,16 @@ def minimise(
     """
     from scipy.optimize import minimize
 
-    batch, packing = full_batch(model, rows, problem), _Packing(model)
-    decay = alpha / (len(rows.x) if rows.weight is None else rows.weight.sum())
+    packing = _Packing(model)
+    decay = alpha / (rows.x.shape[0] if rows.weight is None else rows.weight.sum())
     factor = problem.gradient
     last = {"reported": np.inf}
 
     def value_and_gradient(packed: Array) -> tuple[float, Array]:
         values = packing.unpack(packed)
         try:
-            loss, gradients = batch(values)
+            model.set_parameters(values)
+            loss, gradients = model.loss_and_gradients(rows.x, rows.y, loss=problem.loss, sample_weight=rows.weight)
         except TrainingDiverged:
             return np.inf, np.zeros_like(packed)
         penalty = 0.0
