@@ -2,6 +2,11 @@
 
 namespace chainrule {
 
+TextWriter::TextWriter() = default;
+TextWriter::~TextWriter() = default;
+void TextWriter::add(std::string_view part) { out_ << part; }
+std::string TextWriter::result() const { return out_.str(); }
+
 void ErrorCarrier::capture() noexcept {
   if (!taken_.test_and_set()) error_ = std::current_exception();
 }

@@ -7,6 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace chainrule {
 
@@ -33,12 +35,34 @@ class TrainingDiverged : public Error {
   std::string layer;
 };
 
+/// What `text` writes into. Not inlined: it is used in hundreds of places.
+class TextWriter {
+ public:
+  TextWriter();
+  ~TextWriter();
+  TextWriter(const TextWriter&) = delete;
+  TextWriter& operator=(const TextWriter&) = delete;
+  void add(std::string_view part);
+  [[nodiscard]] std::ostream& stream() noexcept { return out_; }
+  [[nodiscard]] std::string result() const;
+
+ private:
+  std::ostringstream out_;
+};
+
 /// Joins its arguments into one string.
 template <class... Parts>
 std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  TextWriter writer;
+  const auto add = [&](const auto& part) {
+    if constexpr (std::is_convertible_v<decltype(part), std::string_view>) {
+      writer.add(part);
+    } else {
+      writer.stream() << part;
+    }
+  };
+  (add(parts), ...);
+  return writer.result();
 }
 
 /// Carries the first exception thrown inside a parallel region to the thread that opened it: an exception must never

@@ -137,8 +137,9 @@ CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)vsqrtq_f32((float32x4_t)v); }
 CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)vsqrtq_f64((float64x2_t)v); }
 #else
-// Without the instruction: the C library's fma is exact on every processor, and slow.
-CHAINRULE_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+// Without the instruction: the C library's fma is exact on every processor, and slow. Not inlined: thousands of its calls would be
+// 0.3 MB of code.
+__attribute__((noinline)) Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   Vec<double> r;
   for (std::size_t i = 0; i < kLanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
   return r;
@@ -167,7 +168,7 @@ CHAINRULE_INLINE HalfVec fma_half(HalfVec a, HalfVec b, HalfVec c) {
   const Bits moved = bits + (step & inexact & (odd - 1));
   return __builtin_convertvector((Vec<double>)moved, HalfVec);
 }
-CHAINRULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+__attribute__((noinline)) Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   HalfVec x[2], y[2], z[2];
   __builtin_memcpy(x, &a, sizeof(a));
   __builtin_memcpy(y, &b, sizeof(b));
