@@ -139,7 +139,7 @@ CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)vsqrtq_f6
 #else
 // Without the instruction: the C library's fma is exact on every processor, and slow. Not inlined: thousands of its calls would be
 // 0.3 MB of code.
-__attribute__((noinline)) Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+[[maybe_unused, gnu::noinline]] Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   Vec<double> r;
   for (std::size_t i = 0; i < kLanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
   return r;
@@ -168,7 +168,7 @@ CHAINRULE_INLINE HalfVec fma_half(HalfVec a, HalfVec b, HalfVec c) {
   const Bits moved = bits + (step & inexact & (odd - 1));
   return __builtin_convertvector((Vec<double>)moved, HalfVec);
 }
-__attribute__((noinline)) Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+[[maybe_unused, gnu::noinline]] Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   HalfVec x[2], y[2], z[2];
   __builtin_memcpy(x, &a, sizeof(a));
   __builtin_memcpy(y, &b, sizeof(b));
