@@ -188,7 +188,6 @@ class LBFGSTrainer:
         self._bound = ((x, y, sample_weight), validation)
         self._history = []
         self._first = self.epoch
-        self._begin()
 
     def unbind(self) -> None:
         """Let go of the data and of the steps remembered."""
@@ -200,6 +199,8 @@ class LBFGSTrainer:
         """Train until an epoch, or for about so many seconds, or until no step helps any more ("converged")."""
         assert self._bound is not None
         training, held_out = self._bound
+        if self._minimiser is None:
+            self._begin()  # not in `bind`, after which a fit that is resumed sets the parameters of its file
         end = time.monotonic() + seconds
         while self.epoch < until_epoch:
             logs = self._native.evaluate(*training) if self._metrics else {}

@@ -208,6 +208,22 @@ def test_levenberg_marquardt_goes_on(path, fingerprint):
     assert fingerprint(resumed) == fingerprint(whole)
 
 
+def test_lbfgs_goes_on_from_the_parameters_of_the_file(path):
+    x = np.linspace(-2, 2, 40)[:, None]
+
+    def run(epochs, **more):
+        model = cr.Sequential([cr.Dense(6, "tanh"), cr.Dense(1)], dtype="float64")
+        return model, model.fit(x, np.sin(x), epochs=epochs, loss="mse", optimizer=cr.LBFGS(), verbose=0, **more)
+
+    _, begun = run(4, callbacks=cr.Checkpoint(path))
+    at_the_file = cr.load(path).evaluate(x, np.sin(x))["loss"]
+    assert at_the_file < begun.history["loss"][-1]
+    model, history = run(9, resume_from=path)
+    assert history.history["loss"][:4] == begun.history["loss"]
+    assert history.history["loss"][4] == pytest.approx(at_the_file, rel=1e-12)
+    assert model.evaluate(x, np.sin(x))["loss"] < at_the_file
+
+
 def test_after_kill_9(path, blobs, fingerprint):
     """The process dies without a word; another one goes on."""
     code = f"""
