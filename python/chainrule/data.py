@@ -24,8 +24,8 @@ class Accepted(NamedTuple):
         return tuple(array.shape[1] for array in self.x)
 
 
-# Checks x against the model, under the name of the operation and of the argument.
-Accept = Callable[[object, str, str], Accepted]
+# Checks x against the model, under the name of the operation and of the argument; the flag: whether names of columns are kept.
+Accept = Callable[[object, str, str, bool], Accepted]
 
 
 class LabelledRows(NamedTuple):
@@ -94,9 +94,14 @@ class Labelled(NamedTuple):
     losses: Sequence[Loss]
     outputs: Sequence[str]
 
-    def rows(self, x: object, y: object, sample_weight: object, operation: str, prefix: str = "") -> LabelledRows:
-        """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at."""
-        accepted = self.accept(x, operation, f"{prefix}x")
+    def rows(
+        self, x: object, y: object, sample_weight: object, operation: str, prefix: str = "", *, keep_names: bool = False
+    ) -> LabelledRows:
+        """Check one set of rows with their targets and weights; there must be at least one. Whether x is finite is not looked at.
+
+        `keep_names`: the rows are to be trained on, and the model keeps the names of a first frame's columns.
+        """
+        accepted = self.accept(x, operation, f"{prefix}x", keep_names)
         validation.require_rows(accepted.x[0].shape, operation, f"{prefix}x")
         count = len(accepted.x[0])
         name = f"{prefix}y"
@@ -134,7 +139,7 @@ def fit_data(
     split = validation.real(validation_split, "fit", "validation_split", least=0, below=1)
     if split > 0 and validation_data is not None:
         raise ValueError("fit: expected either validation_data or validation_split, got both")
-    training = labelled.rows(x, y, sample_weight, "fit")
+    training = labelled.rows(x, y, sample_weight, "fit", keep_names=True)
     held_out = None
     if validation_data is not None:
         held_out = held_out_rows(labelled, validation_data, training)

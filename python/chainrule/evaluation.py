@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from chainrule import summary
 from chainrule.data import Labelled, require_finite
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, TrainingDiverged
 from chainrule.judge import called, in_order
 from chainrule.losses import Loss
 from chainrule.optimizers import Optimizer
@@ -21,6 +21,18 @@ class Evaluated(Portable):
     def __init__(self, structure: Structure, *, seed: int, dtype: object) -> None:
         super().__init__(structure, seed=seed, dtype=dtype)
         self._sessions = Sessions(structure, self._dtype, self._seed)
+
+    @contextlib.contextmanager
+    def _unless_it_fails(self) -> Iterator[None]:
+        """Take back, where training fails before it begins, what was built and kept for it; a step that diverges has begun."""
+        before = self._built, list(self._columns), self._sessions.last
+        try:
+            yield
+        except TrainingDiverged:
+            raise
+        except BaseException:
+            self._built, self._columns, self._sessions.last = before
+            raise
 
     @property
     def optimizer(self) -> Optimizer | None:

@@ -18,9 +18,13 @@ def is_frame(value: object) -> bool:
     )
 
 
-def column_names(frame: Any) -> list[str]:
-    """Return the names of the columns."""
-    return [str(name) for name in frame.columns]
+def column_names(frame: Any, operation: str, name: str) -> list[str]:
+    """Return the names of the columns; a name that stands twice names none."""
+    names = [str(column) for column in frame.columns]
+    if len(set(names)) < len(names):
+        twice = next(column for i, column in enumerate(names) if column in names[:i])
+        raise ValueError(f"{operation}: expected {name} with columns of different names, got {twice!r} twice")
+    return names
 
 
 def matrix_of(frame: Any, names: Sequence[str] | None, operation: str, name: str) -> Array:
@@ -39,7 +43,7 @@ def matrix_of(frame: Any, names: Sequence[str] | None, operation: str, name: str
 
 
 def _selected(frame: Any, names: Sequence[str], operation: str, name: str) -> Any:
-    own = column_names(frame)
+    own = column_names(frame, operation, name)
     if own == list(names):
         return frame
     missing = [wanted for wanted in names if wanted not in own]

@@ -159,41 +159,43 @@ class Trainable(Evaluated):
         hooks = CallbackList(callbacks)
         self._begin_training("fit")
         try:
-            chosen = self._sessions.losses(loss, "fit")
-            labelled = self._labelled(chosen)
-            beside: dict[str, Any] = {
-                "sample_weight": sample_weight,
-                "class_weight": class_weight,
-                "validation_data": validation_data,
-                "validation_split": validation_split,
-            }
-            if y is None:
-                from chainrule.streams import stream_data  # few fits need it
-
-                data: Any = stream_data(labelled, x, batch_size=batch_size, **beside)
-            else:
-                data = fit_data(labelled, x, y, **beside)
-            training = data.training
-            goal = self._sessions.goal("fit", chosen, loss_weights, metrics, training.y)
-            choice = self._sessions.new_optimizer(optimizer)
-            batch_size = choice.optimizer.batch_size(batch_size, training.rows)
-            self.build(*(array.shape[1] for array in training.x))
-            self._keep_names(x)
-            place = FitPlace(0, training.rows, batch_size, shuffle, data.validation is not None)
-            resumed = None
-            if resume_from is not None:
+            with self._unless_it_fails():
+                chosen = self._sessions.losses(loss, "fit")
+                labelled = self._labelled(chosen)
+                beside: dict[str, Any] = {
+                    "sample_weight": sample_weight,
+                    "class_weight": class_weight,
+                    "validation_data": validation_data,
+                    "validation_split": validation_split,
+                }
                 if y is None:
-                    raise ValueError("fit: expected x and y as arrays with resume_from, got an iterable, whose place is in no file")
-                from chainrule import resuming  # few fits need it
+                    from chainrule.streams import stream_data  # few fits need it
 
-                resumed = resuming.read(resume_from, self, goal, choice, place)
-            session = self._sessions.for_training(self._ready("fit"), goal, choice)
-            trainer = data.bind(session.trainer, batch_size=batch_size, shuffle=shuffle)
-            session = session._replace(trainer=trainer)
-            self.stop_training = False
-            history, first, states = History(), trainer.epoch, []
-            if resumed is not None:
-                history, first, states = resumed.apply(self, session), resumed.first, resumed.callbacks
+                    data: Any = stream_data(labelled, x, batch_size=batch_size, **beside)
+                else:
+                    data = fit_data(labelled, x, y, **beside)
+                training = data.training
+                goal = self._sessions.goal("fit", chosen, loss_weights, metrics, training.y)
+                choice = self._sessions.new_optimizer(optimizer)
+                batch_size = choice.optimizer.batch_size(batch_size, training.rows)
+                self.build(*(array.shape[1] for array in training.x))
+                place = FitPlace(0, training.rows, batch_size, shuffle, data.validation is not None)
+                resumed = None
+                if resume_from is not None:
+                    if y is None:
+                        raise ValueError(
+                            "fit: expected x and y as arrays with resume_from, got an iterable, whose place is in no file"
+                        )
+                    from chainrule import resuming  # few fits need it
+
+                    resumed = resuming.read(resume_from, self, goal, choice, place)
+                session = self._sessions.for_training(self._ready("fit"), goal, choice)
+                trainer = data.bind(session.trainer, batch_size=batch_size, shuffle=shuffle)
+                session = session._replace(trainer=trainer)
+                self.stop_training = False
+                history, first, states = History(), trainer.epoch, []
+                if resumed is not None:
+                    history, first, states = resumed.apply(self, session), resumed.first, resumed.callbacks
             self.history, self._hooks = history, hooks
             self._fit_place, self._fit_trainer = place._replace(first=first), trainer
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
@@ -250,15 +252,16 @@ class Trainable(Evaluated):
         """
         self._begin_training("train_on_batch")
         try:
-            chosen = self._sessions.losses(loss, "train_on_batch")
-            rows = self._labelled(chosen).rows(x, y, sample_weight, "train_on_batch")
-            goal = self._sessions.goal("train_on_batch", chosen, loss_weights, metrics, rows.y)
-            choice = self._sessions.next_optimizer(optimizer)
-            self.build(*(array.shape[1] for array in rows.x))
-            session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
-            choice.optimizer.hand_lr(session.trainer)
-            judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
-            return in_order(goal, session.trainer.train_on_batch(rows.x, rows.values, rows.weight) | judged)
+            with self._unless_it_fails():
+                chosen = self._sessions.losses(loss, "train_on_batch")
+                rows = self._labelled(chosen).rows(x, y, sample_weight, "train_on_batch", keep_names=True)
+                goal = self._sessions.goal("train_on_batch", chosen, loss_weights, metrics, rows.y)
+                choice = self._sessions.next_optimizer(optimizer)
+                self.build(*(array.shape[1] for array in rows.x))
+                session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
+                choice.optimizer.hand_lr(session.trainer)
+                judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
+                return in_order(goal, session.trainer.train_on_batch(rows.x, rows.values, rows.weight) | judged)
         finally:
             self._lock.release()
 

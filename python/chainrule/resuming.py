@@ -9,7 +9,7 @@ from chainrule.errors import CorruptFileError
 from chainrule.history import History
 from chainrule.hooks import CallbackStates
 from chainrule.optimizers import Optimizer
-from chainrule.saving import architecture, callback_states, describe_goal, history_of, parameters_of, trainer_state
+from chainrule.saving import architecture, callback_states, columns_of, describe_goal, history_of, parameters_of, trainer_state
 from chainrule.sessions import Choice, Goal, Session
 from chainrule.training import FitPlace
 from chainrule.validation import Array
@@ -27,16 +27,19 @@ class Resumption(NamedTuple):
     history: History
     lr: float | None  # None: by a schedule, which the fit is given again
     callbacks: CallbackStates
+    columns: list[list[str] | None]
 
     def apply(self, model: "Trainable", session: Session) -> History:
         """Put parameters, optimizer state and place where they belong, all or nothing; return the history so far."""
         try:
             session.trainer.set_state(**self.state)
         except (TypeError, ValueError) as error:
+            session.trainer.unbind()
             raise CorruptFileError(f"fit: expected the state of the optimizer in the file: {error}") from None
         model._ready("fit").network.set_parameters(self.parameters)
         if self.lr is not None and session.choice.optimizer.lr != self.lr:
             session.choice.optimizer.lr = self.lr
+        model._columns = self.columns
         return self.history
 
 
@@ -72,9 +75,17 @@ def read(path: "str | PathLike[str]", model: "Trainable", goal: Goal, choice: Ch
             "optimizer": _without_lr(choice.optimizer),
         }
         found = difference(theirs, ours)
+        built = model._ready("fit")
+        if found is None:
+            # An array has no names: rows without them are in the order of those with.
+            both = [
+                (own or named, named or own)
+                for own, named in zip(model._columns, columns_of(contents, built.features), strict=True)
+            ]
+            columns = [own for own, _ in both]
+            found = difference([named for _, named in both], columns, "feature_names")
         if found is not None:
             raise ValueError(f"fit: resume_from={str(path)!r} is of another fit: {found}")
-        built = model._ready("fit")
         return Resumption(
             first,
             parameters_of(contents, built.shapes, model.dtype),
@@ -82,6 +93,7 @@ def read(path: "str | PathLike[str]", model: "Trainable", goal: Goal, choice: Ch
             history_of(training, contents.tensors),
             optimizer.lr if isinstance(optimizer.lr, float) else None,
             callback_states(training, contents.tensors),
+            columns,
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFileError(f"fit: expected a fit in {path}, got something else: {error!r}") from error

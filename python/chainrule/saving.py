@@ -4,6 +4,7 @@ A file holds the parameters under PyTorch's names, in PyTorch's layout, and the 
 also holds all that training needs to go on: arrays whose names begin with "training/", and a section "training" of the document.
 """
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ _OPTIMIZER = f"{TRAINING}optimizer/"
 _COLLECTED = f"{TRAINING}collected/"
 _HISTORY = f"{TRAINING}history/"
 _CALLBACKS = f"{TRAINING}callbacks/"
+_COLUMNS = "feature_names"
 
 
 def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: bool) -> None:
@@ -46,6 +48,8 @@ def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: boo
         session = model._sessions.last if include_optimizer else None
         tensors = model.state_dict()
         document: dict[str, Any] = {"architecture": architecture(model)}
+        if any(model._columns):
+            document[_COLUMNS] = model._columns
         if session is not None:
             document["training"], arrays = _training(model, session)
             tensors |= arrays
@@ -132,6 +136,20 @@ def parameters_of(contents: Contents, shapes: dict[str, tuple[int, ...]], dtype:
     return result
 
 
+def columns_of(contents: Contents, features: Sequence[int]) -> list[list[str] | None]:
+    """Return, for each input, the names of its columns, where the model was trained on frames."""
+    unknown: list[None] = [None] * len(features)
+    given = contents.document.get(_COLUMNS, unknown)
+    if not isinstance(given, list) or len(given) != len(features):
+        raise CorruptFileError(f"load: expected the names of the columns of {len(features)} inputs, got {given!r}")
+    for names, count in zip(given, features, strict=True):
+        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise CorruptFileError(f"load: expected names of columns as a list of strings, got {names!r}")
+        if names is not None and not len(names) == len(set(names)) == count:
+            raise CorruptFileError(f"load: expected {count} different names of columns, got {names!r}")
+    return given
+
+
 def trainer_state(training: dict[str, Any], tensors: dict[str, Array]) -> dict[str, Any]:
     """Return the arguments of the trainer's `set_state`."""
     collected = tensors_with_prefix(tensors, _COLLECTED)
@@ -189,7 +207,7 @@ def _training(model: "Trainable", session: Session) -> tuple[dict[str, Any], dic
 
 
 def _restored_model(contents: Contents) -> "Trainable":
-    unknown = contents.document.keys() - {"architecture", "training"}
+    unknown = contents.document.keys() - {"architecture", "training", _COLUMNS}
     described = dict(contents.document["architecture"])
     kind, seed, dtype = described.pop("class"), described.pop("seed"), described.pop("dtype")
     sources = [restore(source, Input) for source in described.pop("inputs")]
@@ -208,6 +226,7 @@ def _restored_model(contents: Contents) -> "Trainable":
     features = [source.width for source in sources]
     shapes = {name: spec.shape for name, spec in model._structure.parameter_specs(features).items()}
     values = parameters_of(contents, shapes, model.dtype)
+    model._columns = columns_of(contents, features)
     model._built = build(model._structure, features, model.dtype, model.seed, values)  # without initial values, the slowest part
     return model
 

@@ -29,7 +29,7 @@ class Stack:
         self._seed = validation.integer(seed, kind, "seed", 0, 2**64 - 1)
         self._dtype = _checked_dtype(dtype, kind)
         self._built: Built | None = None
-        self._feature_names: list[str] | None = None
+        self._columns: list[list[str] | None] = [None] * len(self._input_names)  # of frames trained on, by input
 
     @property
     def layers(self) -> list[Layer]:
@@ -47,9 +47,10 @@ class Stack:
         return self._dtype
 
     @property
-    def feature_names(self) -> list[str] | None:
-        """The columns of the frame that the model was first trained on; None without one."""
-        return None if self._feature_names is None else list(self._feature_names)
+    def feature_names(self) -> list[str] | dict[str, list[str]] | None:
+        """The columns of the frame that the model was first trained on; of several inputs a dict, for those with a frame. None without."""
+        known = {name: list(columns) for name, columns in zip(self._input_names, self._columns, strict=True) if columns is not None}
+        return (known if len(self._columns) > 1 else known[self._input_names[0]]) if known else None
 
     def build(self: T, *features: int) -> T:
         """Make the parameters for inputs of `features` columns; done by the first fit where it was not done before.
@@ -196,15 +197,16 @@ class Stack:
         built = self._ready("load_state_dict")
         self._set(state.from_torch(values, built.shapes), "load_state_dict")
 
-    def _accept(self, x: object, operation: str, name: str) -> Accepted:
-        """Check x against the model, or what the model would be built for."""
+    def _accept(self, x: object, operation: str, name: str, keep_names: bool = False) -> Accepted:
+        """Check x against the model, or what the model would be built for; of frames to train on the columns' names are kept."""
         names = self._input_names
         if len(names) == 1 and not isinstance(x, Mapping):  # the common case, and single rows are predicted in microseconds
-            arrays = [self._checked(x, 0, operation, name)]
+            arrays = [self._checked(x, 0, operation, name, keep_names)]
         else:
             given = by_name(x, names, operation, name, "input")
             labels = [f"{name}[{key!r}]" if len(names) > 1 else name for key in names]
-            arrays = [self._checked(one, i, operation, label) for i, (one, label) in enumerate(zip(given, labels, strict=True))]
+            pairs = enumerate(zip(given, labels, strict=True))
+            arrays = [self._checked(one, i, operation, label, keep_names) for i, (one, label) in pairs]
             for array, label in zip(arrays, labels, strict=True):
                 if len(array) != len(arrays[0]):
                     raise ValueError(f"{operation}: expected {label} with {len(arrays[0])} rows, got {len(array)}")
@@ -213,13 +215,15 @@ class Stack:
             return Accepted(arrays, self._structure.output_widths([array.shape[1] for array in arrays]))
         return Accepted(arrays, built.outputs)
 
-    def _checked(self, x: object, number: int, operation: str, name: str) -> Features:
+    def _checked(self, x: object, number: int, operation: str, name: str, keep_names: bool = False) -> Features:
         """Check what is given for one input."""
         if type(x) is np.ndarray:
             array: Features = validation.matrix(x, operation, name)
         else:
             if is_frame(x):
-                x = matrix_of(x, self._feature_names if len(self._input_names) == 1 else None, operation, name)
+                if keep_names and self._columns[number] is None:
+                    self._columns[number] = column_names(x, operation, name)
+                x = matrix_of(x, self._columns[number], operation, name)
             array = features(x, operation, name)
             if isinstance(array, SparseRows):
                 self._require_dense_layers(number, name)
@@ -229,11 +233,6 @@ class Stack:
                 f"{self._taker(number)}: expected input with {built.features[number]} features, got shape {array.shape}"
             )
         return array
-
-    def _keep_names(self, x: object) -> None:
-        """Remember the columns of the first frame that is trained on."""
-        if self._feature_names is None and len(self._structure.inputs) == 1 and is_frame(x):
-            self._feature_names = column_names(x)
 
     def _require_dense_layers(self, number: int, name: str) -> None:
         """Raise TypeError where a sparse input goes to anything but `Dense` layers, which alone multiply it with a matrix."""

@@ -117,7 +117,7 @@ class Batches:
                 f"fit: expected batches as (x, y) or (x, y, sample_weight), got {type(batch).__name__} as number {number}"
             )
         x, y, weight = batch if len(batch) == 3 else (*batch, None)
-        rows = self._labelled.rows(x, y, weight, "fit", f"batch {number}: ")
+        rows = self._labelled.rows(x, y, weight, "fit", f"batch {number}: ", keep_names=self._kinds is None)
         if self._class_weight is not None:
             rows = rows._replace(weight=with_class_weight(self._class_weight, rows.y[0], rows.weight))
         kinds = [(one.labels, one.values.shape[1:]) for one in rows.y]
