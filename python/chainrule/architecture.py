@@ -2,6 +2,7 @@
 
 One rule serves every class: a constructor's parameter called `units` is kept in an attribute called `units`. What equals the
 parameter's default is left out, and what has a name is written as it: ``{"class": "Dense", "units": 10, "activation": "relu"}``.
+Of layers, `trainable` and `lr_scale`, which no constructor takes, are written in the same way.
 Classes come from a closed list, so that a file cannot name code.
 
 Examples
@@ -21,7 +22,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from chainrule import activations, embedding, initializers, layers, losses, merging, normalization, optimizers, schedules, values
 from chainrule.errors import CorruptFileError
+from chainrule.groups import said_by
 from chainrule.initializers import Given
+from chainrule.layers import Layer
 from chainrule.names import Configured
 
 T = TypeVar("T")
@@ -95,7 +98,13 @@ def describe(thing: object, owner: str = "save") -> Json:
         written = describe(getattr(thing, attribute), f"{owner}: {thing!r}")
         if written != parameter.default or type(written) is not type(parameter.default):
             described[parameter.name] = written
-    return described
+    return {**described, **training_of(thing)} if isinstance(thing, Layer) else described
+
+
+def training_of(*parts: Layer) -> dict[str, Json]:
+    """Return what `groups.said_by` says of a layer, behind those that it is a part of, where it is not the default."""
+    trainable, lr_scale = said_by(parts)
+    return {**({} if trainable else {"trainable": False}), **({} if lr_scale == 1 else {"lr_scale": lr_scale})}
 
 
 def restore(description: object, kind: type[T]) -> T:
@@ -142,6 +151,8 @@ def _restored(description: object) -> object:
     kind = _CLASSES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise CorruptFileError(f"load: expected one of chainrule's classes, got {_short(description)}")
+    is_layer = issubclass(kind, Layer)
+    training = {key: arguments.pop(key) for key in ("trainable", "lr_scale") if is_layer and key in arguments}
     parameters = inspect.signature(kind).parameters
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
@@ -155,7 +166,11 @@ def _restored(description: object) -> object:
         else:
             single[key] = made
     try:
-        return kind(*several, **single)
+        thing = kind(*several, **single)
+        vars(thing).update(training)
+        if isinstance(thing, Layer):
+            said_by([thing])
+        return thing
     except (TypeError, ValueError, OverflowError) as error:
         raise CorruptFileError(f"load: expected what {name} takes: {error}") from None
 

@@ -262,18 +262,18 @@ def metrics(given: object) -> tuple[Metric, ...]:
 
 
 def more_is_better(name: str) -> bool:
-    """Say whether a greater value of the loss or metric of this name in a history is better.
+    """Say whether a greater value of the loss or metric of this name in a history, of any output, is better.
 
     Examples
     --------
     >>> from chainrule.metrics import more_is_better
-    >>> more_is_better("val_auc"), more_is_better("val_loss")
-    (True, False)
+    >>> more_is_better("val_auc"), more_is_better("val_price_r2"), more_is_better("val_loss")
+    (True, True, False)
     """
-    name = name.removeprefix("val_")
-    if name.endswith("accuracy") or (name.startswith("top_") and name[4:].isdecimal()):
+    if name.endswith("accuracy"):
         return True
-    return name in _TABLE and _TABLE[name].increases
+    stem, _, last = f"_{name}".rpartition("_")  # in front of it, "val" and the name of an output
+    return (last.isdecimal() and stem.endswith("_top")) or (last in _TABLE and _TABLE[last].increases)
 
 
 def natives(chosen: Sequence[Metric]) -> list[tuple[str, str, int]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import metrics, model_file, state
-from chainrule.architecture import describe, restore
+from chainrule.architecture import describe, restore, training_of
 from chainrule.building import build
 from chainrule.errors import CorruptFileError
 from chainrule.functional import Model
@@ -116,8 +116,8 @@ def architecture(model: "Stack") -> dict[str, Any]:
     if isinstance(model, Sequential):
         return {**common, "inputs": inputs, "layers": [describe(layer) for layer in model.layers]}
     calls = [
-        {"layer": describe(layer), "operands": list(operands), "prefix": place.prefix, "label": place.label}
-        for layer, operands, place, _ in structure.calls
+        {"layer": _described(call), "operands": list(call.operands), "prefix": call.place.prefix, "label": call.place.label}
+        for call in structure.calls
     ]
     return {**common, "inputs": inputs, "calls": calls, "outputs": [list(output) for output in structure.outputs.items()]}
 
@@ -180,6 +180,15 @@ def describe_goal(goal: Goal) -> list[dict[str, Any]]:
         counted = [{"function": metric.name} if isinstance(metric, metrics.Function) else metric.name for metric in head.metrics]
         described.append({**head._asdict(), "loss": loss, "metrics": counted})
     return described
+
+
+def _described(call: Call) -> Any:
+    """Return a layer with what the composite layers that it is a part of, which are not in the file, say of its training."""
+    described = describe(call.layer)
+    assert isinstance(described, dict)
+    return {key: value for key, value in described.items() if key not in ("trainable", "lr_scale")} | training_of(
+        *call.owners, call.layer
+    )
 
 
 def _training(model: "Trainable", session: Session) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -491,6 +491,47 @@ class Gated(cr.layers.Composite):
         return self.value(x) * self.gate(x)
 
 
+def test_what_is_trained_and_how_fast_comes_back(path, rng, fingerprint):
+    def sequential():
+        block = cr.Residual(cr.Dense(3, "tanh"), cr.Dense(3))
+        block.lr_scale = 0.5
+        block.layers[0].trainable = False
+        return cr.Sequential([cr.Input(3), cr.Dense(3), block, cr.Dense(1)]), block.layers[0]
+
+    def functional():
+        """The composite layer, which a file takes apart, is what freezes one layer and slows the other down."""
+        source, gated = cr.Input(3), Gated()
+        gated.lr_scale, gated.value.lr_scale, gated.gate.trainable = 0.5, 0.25, False
+        return cr.Model(source, cr.Dense(1)(gated(source))), gated.gate
+
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    for make_one in (sequential, functional):
+        model, _ = make_one()
+        model.fit(x, y, epochs=1, loss="mse", verbose=0, callbacks=cr.Checkpoint(path))
+        loaded = cr.load(path)
+        for one in (model, loaded):
+            one.fit(x, y, epochs=2, optimizer=one.optimizer, verbose=0)
+        assert fingerprint(loaded) == fingerprint(model)
+        again, other_frozen = make_one()
+        again.fit(x, y, epochs=2, loss="mse", verbose=0, resume_from=path)
+        again, other_frozen = make_one()
+        other_frozen.trainable = True
+        with pytest.raises(ValueError, match=r"of another fit: .*trainable = False, got the default"):
+            again.fit(x, y, epochs=2, loss="mse", verbose=0, resume_from=path)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"trainable": 1}, {"trainable": None}, {"lr_scale": -1.0}, {"lr_scale": "1"}, {"lr_scale": 1e999}]
+)
+def test_forged_settings_of_training_are_refused(path, setting):
+    small().save(path)
+    contents = model_file.read(path, "load")
+    contents.document["architecture"]["layers"][0].update(setting)
+    model_file.write(path, contents, "save")
+    with pytest.raises(cr.CorruptFileError, match=f"load: expected what Dense takes: .*{next(iter(setting))}"):
+        cr.load(path)
+
+
 def test_a_users_composite_is_taken_apart_in_a_model_and_refused_in_a_sequential(path, rng):
     x = cr.Input(4)
     model = cr.Model(x, cr.Dense(1)(Gated()(x)))

@@ -203,6 +203,8 @@ def test_names_classes_and_instances():
     assert cr.metrics.metrics("top_k") == (cr.metrics.TopK(5),)
     assert cr.metrics.metrics(cr.metrics.R2) == (cr.metrics.R2(),)
     assert all(map(cr.metrics.more_is_better, ["accuracy", "val_top_3", "r2", "val_auc", "f1", "my_accuracy"]))
+    assert all(map(cr.metrics.more_is_better, ["val_c_auc", "c_top_3", "val_v_r2", "a_b_f1", "val_out_1_precision", "c_recall"]))
+    assert not any(map(cr.metrics.more_is_better, ["val_c_loss", "r2_loss", "val_auc_mae", "c_top_", "c_rmse", "auc_", "xr2"]))
     assert not any(map(cr.metrics.more_is_better, ["loss", "val_loss", "mae", "val_rmse", "other"]))
 
 
@@ -213,6 +215,30 @@ def test_early_stopping_wants_more_r2(rng):
         x, x[:, 0], epochs=20, loss="mse", metrics="r2", validation_split=0.2, callbacks=stop, verbose=0
     )
     assert len(history) == 20
+
+
+def test_callbacks_want_more_of_a_heads_metric(rng, tmp_path):
+    """The first epoch is the worst: who minimised would keep it."""
+    x = rng.normal(size=(100, 3))
+    source = cr.Input(3)
+    model = cr.Model(source, {"a": cr.Dense(1)(source), "b": cr.Dense(1)(source)})
+    stop, plateau = cr.EarlyStopping("val_b_r2", patience=2), cr.callbacks.ReduceLROnPlateau("val_b_r2", patience=2)
+    saved = cr.Checkpoint(tmp_path / "{epoch}", monitor="val_b_r2", save_best_only=True)
+    history = model.fit(
+        x,
+        [x[:, 0], x[:, 1]],
+        epochs=20,
+        loss="mse",
+        metrics="r2",
+        validation_split=0.2,
+        callbacks=[stop, plateau, saved],
+        verbose=0,
+    )
+    values = history.history["val_b_r2"]
+    assert values == sorted(values)
+    assert len(history) == 20
+    assert (stop.best, saved.best, len(saved.files)) == (values[-1], values[-1], 20)
+    assert model.optimizer.lr == cr.Adam().lr
 
 
 @pytest.mark.parametrize(
