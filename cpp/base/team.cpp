@@ -70,20 +70,29 @@ void run_region(int threads, void (*body)(void*, int), void* context) {
 
 }  // namespace
 
+bool Barrier::arrive(std::uint32_t generation) noexcept {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 != members_) return false;
+  arrived_.store(left_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  generation_.store(generation + 1, std::memory_order_release);
+  generation_.notify_all();
+  return true;
+}
+
 void Barrier::wait() noexcept {
   if (members_ == 1) return;
   const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
-    arrived_.store(0, std::memory_order_relaxed);
-    generation_.store(generation + 1, std::memory_order_release);
-    generation_.notify_all();
-    return;
-  }
+  if (arrive(generation)) return;
   for (int spin = 0; spin < kSpins; ++spin) {
     if (generation_.load(std::memory_order_acquire) != generation) return;
     pause();
   }
   while (generation_.load(std::memory_order_acquire) == generation) generation_.wait(generation, std::memory_order_acquire);
+}
+
+void Barrier::leave() noexcept {
+  const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
+  left_.fetch_add(1, std::memory_order_relaxed);  // seen by the last to arrive, which this arrival comes before
+  arrive(generation);
 }
 
 void run_team(int threads, void (*body)(void*, int), void* context) {

@@ -14,16 +14,22 @@ class Barrier {
   explicit Barrier(int members) noexcept : members_(members) {}
   /// Returns when all members have arrived; what each wrote before is visible to all after.
   void wait() noexcept;
+  /// The calling member arrives here and at every later wait of the others, without waiting itself: to be called once, by a member
+  /// that will not come back.
+  void leave() noexcept;
 
  private:
+  bool arrive(std::uint32_t generation) noexcept;
+
   alignas(kCacheLine) std::atomic<int> arrived_{0};
+  std::atomic<int> left_{0};
   alignas(kCacheLine) std::atomic<std::uint32_t> generation_{0};
   int members_;
 };
 
 /// Calls `body(context, thread)` for thread = 0 .. threads - 1 at once; thread 0 is the caller, except in a forked child.
 /// An exception in any thread is rethrown here; the floating-point state is the contract's inside, the caller's after.
-/// With more than one thread a member that throws must not leave others in a barrier: bodies that can throw may not wait.
+/// With more than one thread a member that throws must leave the barriers that others wait at.
 void run_team(int threads, void (*body)(void* context, int thread), void* context);
 
 template <class Body>

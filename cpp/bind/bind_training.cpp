@@ -60,6 +60,13 @@ std::vector<train::Feature> features(const std::vector<py::object>& x, const std
   return all;
 }
 
+/// What waits for a network that another thread uses must not keep Python from all others.
+template <class Work>
+auto without_gil(const Work& work) {
+  const py::gil_scoped_release release;
+  return work();
+}
+
 /// A trainer with the names of what it averages, and the arrays that it reads.
 class PyTrainer {
  public:
@@ -207,7 +214,9 @@ class PyTrainer {
     }
   }
 
-  [[nodiscard]] py::dict ema_parameters() const { return arrays_by_name(trainer_->ema_parameters()); }
+  [[nodiscard]] py::dict ema_parameters() const {
+    return arrays_by_name(without_gil([&] { return trainer_->ema_parameters(); }));
+  }
 
   py::dict history(std::size_t first) const {
     py::dict columns;
@@ -326,7 +335,10 @@ void bind_training(py::module_& module) {
            py::arg("graph"), py::arg("inputs"), py::arg("outputs"))
       .def_property_readonly("parameter_names", &Network::parameter_names)
       .def(
-          "parameter", [](Network& network, const std::string& name) { return array_from(network.parameter(name)); },
+          "parameter",
+          [](Network& network, const std::string& name) {
+            return array_from(without_gil([&] { return network.parameter(name); }));
+          },
           py::arg("name"))
       .def("set_parameters", &set_parameters, py::arg("values"))
       .def(
@@ -349,7 +361,7 @@ void bind_training(py::module_& module) {
             return predict_all(network, features(x, scales));
           },
           py::arg("x"), py::arg("scales"))
-      .def("explain", &Network::explain);
+      .def("explain", &Network::explain, py::call_guard<py::gil_scoped_release>());
 
   py::class_<PyHead>(module, "Head", py::is_final(), "A loss of one output, and what is counted beside it.")
       .def(py::init<const AnyOperation&, double, double, bool, const std::vector<PyMetric>&, double, std::string>(),
@@ -399,7 +411,7 @@ void bind_training(py::module_& module) {
            py::arg("numbers"), py::arg("arrays"))
       .def("train_on_batch", &PyTrainer::train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def("evaluate", &PyTrainer::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
-      .def("explain", [](PyTrainer& self) { return self.trainer().explain(); });
+      .def("explain", [](PyTrainer& self) { return without_gil([&] { return self.trainer().explain(); }); });
 }
 
 }  // namespace chainrule::bind

@@ -1,4 +1,5 @@
-// Runs a program's two phases on the calling thread's share: a block of rows, a range of tiles. No locks and no allocation here.
+// Runs a program's two phases on the calling thread's share: a block of rows, a range of tiles. Nothing here locks, and nothing but
+// functions given in Python allocates.
 #pragma once
 
 #include <atomic>

@@ -90,6 +90,17 @@ Tensor Parameters<T>::from_master(std::size_t i, const PanelMatrix<T>& matrix) c
 }
 
 template <class T>
+void Parameters<T>::to_master(std::size_t i, const Tensor& values, PanelMatrix<T>& matrix) const {
+  const Parameter<T>& p = all_[i];
+  const T* const from = values.template data<T>();
+  if (!p.transposed_is_master) return pack(from, p.rows, p.columns, matrix.panels());
+  const kernels::Panels<T> to = matrix.panels();
+  for (std::size_t row = 0; row < p.rows; ++row) {
+    for (std::size_t column = 0; column < p.columns; ++column) *to.at(column, row) = from[row * p.columns + column];
+  }
+}
+
+template <class T>
 void Parameters<T>::set(std::size_t i, const Tensor& values) {
   Parameter<T>& p = all_[i];
   if (values.shape() != p.shape) {

@@ -74,6 +74,8 @@ class Parameters {
   void set(std::size_t i, const Tensor& values);
   /// A row-major copy of a matrix that is laid out as parameter i's master is.
   [[nodiscard]] Tensor from_master(std::size_t i, const PanelMatrix<T>& matrix) const;
+  /// And back.
+  void to_master(std::size_t i, const Tensor& values, PanelMatrix<T>& matrix) const;
   /// Keeps a transposed copy of parameter i from now on.
   void keep_transposed(std::size_t i);
 

@@ -153,7 +153,7 @@ void Evaluator<T>::prepare(const Dataset& data, int threads) {
   const std::size_t blocks = block_count(data);
   blocks_.resize(blocks);
   known_.store(true, std::memory_order_relaxed);
-  valid_.resize(blocks);
+  gathered_.resize(blocks);
 }
 
 template <class T>
@@ -168,7 +168,7 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
   for (std::size_t block = mine.begin; block < mine.end; ++block) {
     const std::size_t first = block * kEvaluationRows;
     const Range rows{0, std::min(kEvaluationRows, data.rows() - first)};
-    valid_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows).labelled ? 1 : 0;
+    gathered_[block] = gather(program_, data, {nullptr, first}, rows, 0.0, worker.workspace.data(), worker.rows);
     plan::run_rows(program_, network_.parameters(), context, rows);
     blocks_[block].clear();
     blocks_[block].add(heads_, worker.rows, rows.end);
@@ -176,16 +176,20 @@ void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
 }
 
 template <class T>
-Averages Evaluator<T>::result() const {
-  if (!known_.load()) throw_unknown("evaluate");
+Averages Evaluator<T>::result(const Dataset& data) const {
   Sums total;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
-    if (valid_[block] == 0) {
+    const std::size_t first = block * kEvaluationRows;
+    if (!gathered_[block].finite) {
+      throw_nonfinite(data.x, kDType<T>, {}, {first, std::min(first + kEvaluationRows, data.rows())}, "evaluate");
+    }
+    if (!gathered_[block].labelled) {
       throw std::invalid_argument(
-          text("evaluate: expected labels from 0 below the number of outputs, got another in rows from ", block * kEvaluationRows));
+          text("evaluate: expected labels from 0 below the number of outputs, got another in rows from ", first));
     }
     total.add(blocks_[block]);
   }
+  if (!known_.load()) throw_unknown("evaluate");
   return total.averages(heads_);
 }
 

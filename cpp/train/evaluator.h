@@ -48,9 +48,9 @@ class Evaluator {
   void prepare(const Dataset& data, int threads);
   /// One thread's share of the blocks.
   void run(const Dataset& data, int thread, int threads);
-  /// The means, once all threads have run. std::invalid_argument where a label was out of range, std::out_of_range where a number
-  /// named no row of an embedding's table.
-  [[nodiscard]] Averages result() const;
+  /// The means over the same data, once all threads have run. std::invalid_argument where a feature was not finite or a label out
+  /// of range, std::out_of_range where a number named no row of an embedding's table.
+  [[nodiscard]] Averages result(const Dataset& data) const;
   /// What a team needs that is woken for this.
   [[nodiscard]] plan::TeamCost cost(const Dataset& data);
 
@@ -68,7 +68,7 @@ class Evaluator {
   plan::Program<T> program_;
   std::vector<Worker> workers_;
   std::vector<Sums> blocks_;
-  std::vector<char> valid_;  // by block
+  std::vector<Gathered> gathered_;  // by block
   std::atomic<bool> known_{true};
 };
 

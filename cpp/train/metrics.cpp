@@ -30,6 +30,16 @@ bool needs_classes(MetricKind kind) noexcept {
   return kind == MetricKind::precision || kind == MetricKind::recall || kind == MetricKind::f1;
 }
 
+bool is_r2(MetricKind kind) noexcept { return kind == MetricKind::r2; }
+bool is_auc(MetricKind kind) noexcept { return kind == MetricKind::auc; }
+
+/// Whether one of the metrics is of such a kind.
+bool wants(const MetricPlan& plan, bool (*is_one)(MetricKind)) {
+  return std::any_of(plan.metrics.begin(), plan.metrics.end(), [&](const MetricSettings& metric) { return is_one(metric.kind); });
+}
+
+std::size_t class_count(const MetricPlan& plan) noexcept { return std::max<std::size_t>(plan.outputs, 2); }
+
 /// The first largest of n numbers, NaN skipped; n where all are NaN.
 template <class T>
 std::size_t argmax(const T* x, std::size_t n) noexcept {
@@ -121,10 +131,7 @@ std::span<const double> Scores::sorted() const {
 template <class T>
 void Collected::add(const MetricPlan& plan, const Rows<T>& rows) {
   const std::size_t n = plan.outputs;
-  const auto wants = [&](auto&& is_one) {
-    return std::any_of(plan.metrics.begin(), plan.metrics.end(), [&](const MetricSettings& metric) { return is_one(metric.kind); });
-  };
-  if (wants([](MetricKind kind) { return kind == MetricKind::r2; })) {
+  if (wants(plan, is_r2)) {
     std::vector<Column> columns(n);
     for (std::size_t j = 0; j < n; ++j) {
       // Sums of differences from the first row: exact for a constant column, and nothing cancels far from 0.
@@ -142,7 +149,7 @@ void Collected::add(const MetricPlan& plan, const Rows<T>& rows) {
     }
     merge(rows.rows, columns);
   }
-  if (wants([](MetricKind kind) { return kind == MetricKind::auc; })) {
+  if (wants(plan, is_auc)) {
     for (std::size_t i = 0; i < rows.rows; ++i) {
       const T* const p = rows.prediction + i * n;
       // Of logits the second class's advantage, else what is predicted for it.
@@ -158,8 +165,8 @@ void Collected::add(const MetricPlan& plan, const Rows<T>& rows) {
       (positive ? positive_ : negative_).add(score);
     }
   }
-  if (wants(needs_classes)) {
-    classes_.resize(std::max<std::size_t>(n, 2));
+  if (wants(plan, needs_classes)) {
+    classes_.resize(class_count(plan));
     for (std::size_t i = 0; i < rows.rows; ++i) {
       const T* const p = rows.prediction + i * n;
       const T* const t = plan.labels ? nullptr : rows.target + i * n;
@@ -268,6 +275,15 @@ Collected Collected::from_numbers(std::span<const double> numbers) {
   }
   if (next != numbers.size()) refuse();
   return made;
+}
+
+void Collected::check(const MetricPlan& plan) const {
+  const bool no_columns = rows_ == 0 && columns_.empty();
+  const bool columns = wants(plan, is_r2) ? no_columns || (rows_ > 0 && columns_.size() == plan.outputs) : no_columns;
+  const bool scores = wants(plan, is_auc) || (positive_.values().empty() && negative_.values().empty());
+  const bool classes = classes_.empty() || (wants(plan, needs_classes) && classes_.size() == class_count(plan));
+  if (!columns || !scores || !classes)
+    throw std::invalid_argument("state: expected what these metrics collect, got something else");
 }
 
 double Collected::r2() const {

@@ -78,6 +78,8 @@ class Collected {
   /// All of it as numbers, for files, and back: std::invalid_argument for what no `numbers` gave.
   [[nodiscard]] std::vector<double> numbers() const;
   static Collected from_numbers(std::span<const double> numbers);
+  /// std::invalid_argument for what was collected for other metrics or other predictions.
+  void check(const MetricPlan& plan) const;
 
   /// R^2 = 1 - sum (y - p)^2 / sum (y - mean y)^2 of each column, their mean; a column that is constant counts 1 where it is
   /// predicted exactly and else 0; NaN for fewer than two rows (scikit-learn's r2_score).

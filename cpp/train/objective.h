@@ -42,16 +42,16 @@ class Objective {
  public:
   explicit Objective(const ObjectiveSettings& settings) : settings_(settings) {}
 
-  void plan_for(std::size_t tiles) { squares_.assign(tiles, 0); }
+  /// One for each tile.
+  void set_squares(std::vector<double> squares) noexcept { squares_ = std::move(squares); }
   void clear() noexcept {
     sum_ = 0;
     epochs_.clear();
   }
   /// One thread's share of |w|^2, before the step's update.
-  void measure(const plan::Program<T>& program, const plan::Parameters<T>& parameters, std::span<const plan::ParameterTile> tiles,
-               Range mine) {
+  void measure(const plan::Program<T>& program, const plan::Parameters<T>& parameters, std::span<const plan::ParameterTile> mine) {
     if (!settings_.reported || settings_.shared_l2 == 0) return;
-    for (std::size_t i = mine.begin; i < mine.end; ++i) squares_[i] = matrix_squares(program, parameters, tiles[i]);
+    for (const plan::ParameterTile& tile : mine) squares_[tile.number] = matrix_squares(program, parameters, tile);
   }
   /// The batch that has been through the row phase, once all threads have measured.
   void add(const BatchRows<T>& batch, std::size_t rows, double weight) {
@@ -72,7 +72,7 @@ class Objective {
 
  private:
   ObjectiveSettings settings_;
-  std::vector<double> squares_;  // by tile
+  std::vector<double> squares_;  // by the tile's number
   double sum_ = 0;               // rows * objective over the epoch under way
   std::vector<double> epochs_;
 };

@@ -67,9 +67,24 @@ enum class Next { step, validate, stop };
 struct Run {
   Run(const RunLimits& run_limits, StopSignal signal, Clock::time_point call, int team)
       : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), glances(began) {}
+  /// Whether something went wrong in a thread; to be asked after a barrier.
   [[nodiscard]] bool failed() const noexcept {
     return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed) ||
-           nonfinite.load(std::memory_order_relaxed) || !known.load(std::memory_order_relaxed);
+           nonfinite.load(std::memory_order_relaxed) || overflowed.load(std::memory_order_relaxed) ||
+           !known.load(std::memory_order_relaxed) || !error.empty();
+  }
+  /// Runs body(thread) in a team. Whoever returns or throws leaves the barrier, so that nobody waits for it.
+  template <class Body>
+  void team(const Body& body) {
+    run_team(threads, [&](int thread) {
+      try {
+        body(thread);
+      } catch (...) {
+        error.capture();
+      }
+      barrier.leave();
+    });
+    error.rethrow();
   }
 
   RunLimits limits;
@@ -79,8 +94,9 @@ struct Run {
   Barrier barrier;
   std::atomic<bool> diverged{false};
   std::atomic<bool> bad_label{false};
-  std::atomic<bool> nonfinite{false};  // features
-  std::atomic<bool> known{true};       // numbers of embeddings
+  std::atomic<bool> nonfinite{false};   // features
+  std::atomic<bool> overflowed{false};  // the gradients' norm
+  std::atomic<bool> known{true};        // numbers of embeddings
   ErrorCarrier error;
   Next next = Next::step;
   std::optional<RunStatus> status;  // none: only this team's stretch is over

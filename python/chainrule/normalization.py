@@ -93,7 +93,8 @@ class BatchNorm(_Normalization):
     Notes
     -----
     v is the mean of (x - m)^2; what goes into the running variance is rows / (rows - 1) times that. A batch of one row has no variance:
-    its y is `shift`, and the running variance stays. Sample weights count in the loss, not in the statistics. Parameters
+    its y is `shift`, and the running variance stays. Sample weights count in the loss, not in the statistics. With `trainable = False`
+    scale and shift stay; the batch's statistics and the running ones are used and kept as before, as in PyTorch. Parameters
     "<layer>.scale" (ones) and "<layer>.shift" (zeros), and what training only records, "<layer>.running_mean" (zeros) and
     "<layer>.running_var" (ones). As PyTorch's BatchNorm1d(features).
 

@@ -136,6 +136,22 @@ void test_teams() {
   }
 }
 
+/// Whoever leaves a barrier is not waited for, at whatever round it leaves.
+void test_leaving() {
+  for (const int threads : {1, 2, 3, 8}) {
+    Barrier barrier(threads);
+    std::vector<int> rounds(static_cast<std::size_t>(threads));
+    run_team(threads, [&](int thread) {
+      for (int round = 0; round < 50 * (thread + 1); ++round) {
+        barrier.wait();
+        ++rounds[static_cast<std::size_t>(thread)];
+      }
+      barrier.leave();
+    });
+    for (int thread = 0; thread < threads; ++thread) CHECK(rounds[static_cast<std::size_t>(thread)] == 50 * (thread + 1));
+  }
+}
+
 #if defined(__x86_64__)
 void test_floating_point_state() {
   const unsigned mine = _mm_getcsr() | 0x8040;  // flush to zero, denormals are zero
@@ -246,6 +262,7 @@ int main() {
   test_shared_bytes();
   test_shares();
   test_teams();
+  test_leaving();
 #if defined(__x86_64__)
   test_floating_point_state();
 #endif

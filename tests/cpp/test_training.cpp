@@ -1,5 +1,6 @@
 // plan and train: one step against long-hand arithmetic, the same bits for any team, errors that leave the parameters alone.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "check.h"
+#include "train/run.h"
 #include "train/shuffle.h"
 #include "training_data.h"
 
@@ -240,6 +242,49 @@ void test_divergence() {
   CHECK(trainer->iterations() == 1);
 }
 
+/// Gradients without a finite norm: the loss is finite, the product of an error and a feature is not.
+void test_norms_that_overflow() {
+  const Model model = mlp(DType::float32, {4, 2}, "relu");
+  const std::shared_ptr<Network> net = network(model);
+  TrainerSettings clipped = settings("mse", false, "sgd");
+  clipped.optimizer.clipnorm = 1;
+  const auto trainer = Trainer::make(net, model.graph, {model.input}, {model.output}, clipped);
+  const Data data(8, 4, 2);
+  for (std::size_t i = 0; i < data.x.size(); ++i) data.x.data<double>()[i] = 1e25;
+  std::fill_n(data.y.data<double>(), data.y.size(), 1e15);
+  net->set_parameters({{"dense_0.kernel", Tensor(DType::float32, {4, 2})}});
+  const auto zeros = bytes_of(*net);
+  std::string where;
+  try {
+    trainer->train_on_batch(data.values());
+  } catch (const TrainingDiverged& error) {
+    where = error.layer;
+    CHECK(std::string(error.what()).find("norm of the gradients") != std::string::npos);
+  }
+  CHECK(where == "dense_0.kernel");
+  CHECK(bytes_of(*net) == zeros && trainer->iterations() == 0);
+}
+
+/// An error in one member of a team reaches the caller, and none of the others waits for that member.
+void test_errors_in_teams() {
+  for (const int threads : {1, 2, 4}) {
+    for (int faulty = 0; faulty < threads; ++faulty) {
+      Run run({}, {}, Clock::now(), threads);
+      std::atomic<int> saw{0};
+      const auto body = [&](int thread) {
+        for (int step = 0; !run.failed(); ++step) {
+          run.barrier.wait();
+          if (thread == faulty && step == 3) throw std::bad_alloc();
+          run.barrier.wait();
+        }
+        saw.fetch_add(1);
+      };
+      CHECK_THROWS(run.team(body), std::bad_alloc);
+      CHECK(saw.load() == threads - 1);
+    }
+  }
+}
+
 void test_refusals() {
   const Model model = mlp(DType::float32, {4, 3}, "relu");
   const std::shared_ptr<Network> net = network(model);
@@ -250,6 +295,9 @@ void test_refusals() {
   CHECK_THROWS(trainer->run({1, 0, 1}, {}), Error);
   data.labels[3] = 3;
   CHECK_THROWS(trainer->train_on_batch(data.classes()), std::invalid_argument);
+  CHECK_THROWS(trainer->evaluate(data.classes()), std::invalid_argument);
+  data.labels[3] = 2;
+  data.x.data<double>()[7] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS(trainer->evaluate(data.classes()), std::invalid_argument);
   CHECK(bytes_of(*net) == before);
   CHECK_THROWS(
@@ -312,6 +360,8 @@ int main() {
   test_groups_and_gradients();
   test_learning_rates();
   test_divergence();
+  test_norms_that_overflow();
+  test_errors_in_teams();
   test_refusals();
   test_stops();
   test_shuffles();

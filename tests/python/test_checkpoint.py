@@ -390,6 +390,7 @@ def test_state_of_the_native_trainer_is_checked(blobs):
         ({"step": 3}, "expected a step below 0, got 3"),
         ({"losses": [0.0, 0.0]}, "expected the sums of 1 losses, got 2"),
         ({"metrics": [0.0, 0.0]}, "expected the sums of 1 metrics, got 2"),
+        ({"collected": [[2, 1, 0.0, 0.0, 0.0, 0, 0, 0]]}, "expected what these metrics collect"),
         ({"numbers": {**state["numbers"], "beta1_power": 1.0, "x": 1.0}}, "expected 4 numbers, got 5"),
         ({"numbers": {"beta1_power": 1.0, "x": 1.0}}, "expected beta2_power, got none"),
         ({"arrays": {**state["arrays"], "x": np.ones(3, np.float32)}}, "expected 8 arrays, got 9"),

@@ -219,6 +219,25 @@ def test_failed_set_parameters_changes_nothing():
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_a_batch_too_large_for_memory_changes_nothing():
+    model = cr.Sequential([cr.Input(1), cr.Dense(1_000_000, "relu"), cr.Dense(1)])
+    small = np.ones((4, 1), np.float32)
+    model.fit(small, small, loss="mse", verbose=0)
+    before = model.parameters()
+    rows = 2**24  # times a million features: more than a process can address
+    large = np.broadcast_to(np.float32(1), (rows, 1))
+    for call in (
+        lambda: model.train_on_batch(large, large, loss="mse"),
+        lambda: model.fit(large, large, loss="mse", batch_size=rows, shuffle=False, verbose=0),
+    ):
+        with pytest.raises(MemoryError):
+            call()
+        for name, value in model.parameters().items():
+            np.testing.assert_array_equal(value, before[name])
+    model.train_on_batch(small, small, loss="mse")
+    assert len(model.history.epoch) == 1
+
+
 def test_divergence_names_step_and_layer(rng):
     x = rng.normal(size=(64, 3)) * 1e3
     model = cr.Sequential([cr.Dense(8, "relu"), cr.Dense(2)])

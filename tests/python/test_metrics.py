@@ -22,6 +22,28 @@ def evaluate(p, y, loss, metrics, dtype="float64"):
     return identity(p.shape[1], dtype).evaluate(p, y, loss=loss, metrics=metrics)
 
 
+def test_a_state_of_other_predictions_is_refused():
+    x = np.arange(12.0).reshape(6, 2)
+    model = identity(2)
+    model.fit(x, x, loss="mse", metrics=["r2"], verbose=0)
+    trainer = model._sessions.last.trainer
+    state = trainer.state()
+    rows, column = 4, [1.0, 2.0, 3.0]
+    good = [rows, 2, *column, *column, 0, 0, 0]
+    trainer.set_state(**{**state, "collected": [good]})
+    for collected in (
+        [rows, 1, *column, 0, 0, 0],  # of one column
+        [rows, 3, *column, *column, *column, 0, 0, 0],
+        [rows, 0, 0, 0, 0],
+        [0, 2, *column, *column, 0, 0, 0],  # of no rows
+        [*good[:-3], 1, 0.5, 0, 0],  # scores that AUC collects
+        [*good[:-1], 2, 1, 1, 1, 1, 1, 1],  # and counts of classes
+    ):
+        with pytest.raises(ValueError, match="state: expected what these metrics collect"):
+            trainer.set_state(**{**state, "collected": [collected]})
+    model.fit(x, x, verbose=0)
+
+
 @pytest.mark.parametrize("dtype", ULP)
 def test_scikit_learn_agrees(dtype):
     two, three = peers.labels(2), peers.labels(3)

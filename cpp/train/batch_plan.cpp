@@ -1,0 +1,122 @@
+#include "train/batch_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/fp_environment.h"
+
+namespace chainrule::train {
+
+template <class T>
+BatchPlan<T>::BatchPlan(const LossGraph& graph, plan::Parameters<T>& parameters, std::span<const HeadSettings> heads,
+                        std::size_t rows, std::vector<bool> sparse)
+    : sparse_(std::move(sparse)), rows_(rows, heads) {
+  plan::Request request = graph.request;
+  request.sparse = sparse_;
+  program_ = plan::make_program<T>(graph.graph, request, parameters, rows);
+  tiles_ = plan::make_tiles(program_, parameters);
+  workspace_ = Buffer<T>(program_.workspace);
+}
+
+template <class T>
+void BatchPlan<T>::reserve_entries(std::span<const Feature> x, std::span<const std::size_t> entries) {
+  reserve(rows_.x, x, capacity(), entries);
+}
+
+template <class T>
+void BatchPlan<T>::share_among(int threads, std::size_t rows, plan::Schedule schedule) {
+  // Of each thread a cache line beside.
+  const bool hinted = std::find(sparse_.begin(), sparse_.end(), true) != sparse_.end();
+  if (hinted) hints_.resize((capacity() + kCacheLine) * static_cast<std::size_t>(threads));
+  shares_ = plan::share_tiles(tiles_, rows, threads, schedule);
+}
+
+template <class T>
+std::span<const plan::ParameterTile> BatchPlan<T>::tiles_of(int thread) const noexcept {
+  const Range mine = shares_[static_cast<std::size_t>(thread)];
+  return std::span(tiles_).subspan(mine.begin, mine.end - mine.begin);
+}
+
+template <class T>
+plan::BatchValues<T> BatchPlan<T>::values(int thread, std::size_t rows) noexcept {
+  std::span<std::size_t> hints = hints_;
+  if (!hints.empty()) hints = hints.subspan((capacity() + kCacheLine) * static_cast<std::size_t>(thread), capacity());
+  return {workspace_.data(), rows_.x, hints, rows};
+}
+
+template <class T>
+plan::RowContext<T> BatchPlan<T>::context(Run& run, RandomKey random) noexcept {
+  plan::RowContext<T> context;
+  context.workspace = workspace_.data();
+  context.sparse = rows_.x;
+  context.heads = rows_.rows;
+  context.random_seed = random.seed;
+  context.random_step = random.step;
+  context.known = &run.known;
+  return context;
+}
+
+template <class T>
+void BatchPlan<T>::run_rows(Run& run, int thread, const plan::Parameters<T>& parameters, const Batch& batch, RandomKey random) {
+  const Range mine = share(batch.rows, thread, run.threads);
+  const Gathered gathered = gather(program_, batch.data, batch.selection, mine, batch.total, workspace_.data(), rows_);
+  if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
+  if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
+  const plan::Member member{thread, run.threads, run.barrier};
+  if (run.schedule == plan::Schedule::columns) {
+    plan::run_columns(program_, parameters, context(run, random), batch.rows, member);
+  } else {
+    plan::run_rows(program_, parameters, context(run, random), batch.rows, member);
+  }
+  for (const auto& head : rows_.heads) {
+    for (std::size_t i = mine.begin; i < mine.end; ++i) {
+      if (!std::isfinite(head.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
+    }
+  }
+  run.barrier.wait();
+}
+
+template <class T>
+void BatchPlan<T>::update_running(plan::Parameters<T>& parameters, std::size_t rows) {
+  plan::update_running(program_, parameters, workspace_.data(), rows);
+}
+
+template <class T>
+std::string BatchPlan<T>::diverged_layer(Run& replay, const plan::Parameters<T>& parameters, const Batch& batch, RandomKey random,
+                                         std::span<const HeadSettings> heads) {
+  const FpEnvironment environment;
+  static_cast<void>(gather(program_, batch.data, batch.selection, {0, batch.rows}, batch.total, workspace_.data(), rows_));
+  for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+    plan::run_steps(program_, parameters, context(replay, random), {0, batch.rows}, i, i + 1);
+    const plan::RowStep<T>& step = program_.steps[i];
+    const kernels::Panels<T> out = plan::panels_of(program_, step.out, workspace_.data());
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      for (std::size_t column = 0; column < step.out.columns; ++column) {
+        if (!std::isfinite(*out.at(row, column))) return step.layer.empty() ? step.operation : step.layer;
+      }
+    }
+  }
+  std::size_t head = 0;
+  const auto finite = [&](const Buffer<T>& losses) {
+    return std::all_of(losses.data(), losses.data() + batch.rows, [](T loss) { return std::isfinite(loss); });
+  };
+  while (head + 1 < heads.size() && finite(rows_.heads[head].loss)) ++head;
+  return std::string(heads[head].loss->name());
+}
+
+template <class T>
+std::string BatchPlan<T>::overflowed_parameter(const plan::Parameters<T>& parameters, const plan::Gradients<T>& gradients) const {
+  const auto squares = [&](const plan::ParameterTile& tile) {
+    const double of_tile = gradients.squares[tile.number];
+    return std::isnan(of_tile) ? std::numeric_limits<double>::infinity() : of_tile;
+  };
+  const auto largest = std::max_element(tiles_.begin(), tiles_.end(), [&](const auto& a, const auto& b) {
+    return squares(a) < squares(b) || (squares(a) == squares(b) && a.number > b.number);
+  });
+  return parameters[program_.gradients[largest->task].parameter].name;
+}
+
+template class BatchPlan<float>;
+template class BatchPlan<double>;
+
+}  // namespace chainrule::train
