@@ -1,15 +1,15 @@
-// Network and Trainer.
+// Trainer, and the heads that it is made with.
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <span>
 
-#include "base/error.h"
-#include "bind/array_view.h"
 #include "bind/arrays.h"
 #include "bind/bindings.h"
+#include "bind/features.h"
 #include "bind/interrupt.h"
 #include "bind/operations.h"
+#include "train/trainer.h"
 
 namespace py = pybind11;
 
@@ -50,22 +50,6 @@ struct Arrays {
   std::vector<py::array> y;
   std::optional<py::array> weight;
 };
-
-std::vector<train::Feature> features(const std::vector<py::object>& x, const std::vector<double>& scales) {
-  if (scales.size() != x.size()) {
-    throw std::invalid_argument(text("data: expected ", x.size(), " scales, one for each input, got ", scales.size()));
-  }
-  std::vector<train::Feature> all;
-  for (std::size_t i = 0; i < x.size(); ++i) all.push_back(feature_of(x[i], "x", scales[i]));
-  return all;
-}
-
-/// What waits for a network that another thread uses must not keep Python from all others.
-template <class Work>
-auto without_gil(const Work& work) {
-  const py::gil_scoped_release release;
-  return work();
-}
 
 /// A trainer with the names of what it averages, and the arrays that it reads.
 class PyTrainer {
@@ -302,67 +286,9 @@ class PyTrainer {
   std::unique_ptr<InterruptGuard> guard_;  // while data are bound
 };
 
-std::vector<py::array> predict_all(Network& network, std::span<const train::Feature> x) {
-  std::vector<py::array> results;
-  std::vector<void*> out;
-  const std::size_t rows = x.empty() ? 0 : x[0].rows();
-  for (const std::size_t columns : network.outputs()) {
-    results.push_back(new_array(network.dtype(), {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}));
-    out.push_back(results.back().mutable_data());
-  }
-  const py::gil_scoped_release release;
-  network.predict(x, out);
-  return results;
-}
-
-void set_parameters(Network& network, const std::map<std::string, py::array>& values) {
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  for (const auto& [name, array] : values) {
-    tensors.emplace_back(name, tensor_from(array.attr("astype")(name_of(network.dtype())), name.c_str()));
-  }
-  const py::gil_scoped_release release;
-  network.set_parameters(tensors);
-}
-
 }  // namespace
 
 void bind_training(py::module_& module) {
-  py::class_<Network, std::shared_ptr<Network>>(module, "Network", py::is_final(),
-                                                "The parameters of a model, in panels, and its prediction plan.")
-      .def(py::init([](const graph::Graph& graph, std::vector<graph::NodeId> inputs, std::vector<graph::NodeId> outputs) {
-             return std::shared_ptr<Network>(Network::make(graph, std::move(inputs), std::move(outputs)));
-           }),
-           py::arg("graph"), py::arg("inputs"), py::arg("outputs"))
-      .def_property_readonly("parameter_names", &Network::parameter_names)
-      .def(
-          "parameter",
-          [](Network& network, const std::string& name) {
-            return array_from(without_gil([&] { return network.parameter(name); }));
-          },
-          py::arg("name"))
-      .def("set_parameters", &set_parameters, py::arg("values"))
-      .def(
-          "predict",
-          [](Network& network, const py::object& x, double scale) {
-            const train::Feature feature = feature_of(x, "x", scale);
-            if (network.outputs().size() != 1)
-              throw std::invalid_argument("predict: expected a network of one output, got several");
-            py::array result = new_array(
-                network.dtype(), {static_cast<std::int64_t>(feature.rows()), static_cast<std::int64_t>(network.outputs()[0])});
-            void* const out = result.mutable_data();
-            const py::gil_scoped_release release;
-            network.predict({&feature, 1}, {&out, 1});
-            return result;
-          },
-          py::arg("x"), py::arg("scale") = 1.0)
-      .def(
-          "predict_all",
-          [](Network& network, const std::vector<py::object>& x, const std::vector<double>& scales) {
-            return predict_all(network, features(x, scales));
-          },
-          py::arg("x"), py::arg("scales"))
-      .def("explain", &Network::explain, py::call_guard<py::gil_scoped_release>());
-
   py::class_<PyHead>(module, "Head", py::is_final(), "A loss of one output, and what is counted beside it.")
       .def(py::init<const AnyOperation&, double, double, bool, const std::vector<PyMetric>&, double, std::string>(),
            py::arg("loss"), py::kw_only(), py::arg("alpha"), py::arg("weight"), py::arg("labels"), py::arg("metrics"),

@@ -69,15 +69,15 @@ CHAINRULE_INLINE void convert_first(const char* source, T* lane, std::size_t cou
     const std::size_t left = count > i ? count - i : 0;
     const Vec<T> v = left >= kLanes<T> ? load(elements + i) : load_first(elements + i, left);
     store(lane + i, scale * v);
+    if (left < kLanes<T>) store(lane + i, load_first(lane + i, left));  // 0 * scale might be -0 or NaN
     poison += v - v;
   }
-  for (std::size_t i = count; i < kPanelWidth<T>; ++i) lane[i] = T{0};  // 0 * scale might be -0 or NaN
 }
 
 template <class T, class S>
 CHAINRULE_INLINE void gather_rows_of(GatherArgs<T> args) {
   constexpr std::size_t P = kPanelWidth<T>;
-  const bool consecutive = args.column_stride == static_cast<std::ptrdiff_t>(sizeof(S));
+  const bool consecutive = args.columns == 1 || args.column_stride == static_cast<std::ptrdiff_t>(sizeof(S));
   Vec<T> poison = {};
   for (std::size_t row = 0; row < args.rows; ++row) {
     const auto source_row = args.index != nullptr ? static_cast<std::ptrdiff_t>(args.index[row]) : static_cast<std::ptrdiff_t>(row);

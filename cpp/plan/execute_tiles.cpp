@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/prefetch.h"
-#include "plan/copy_columns.h"
-#include "plan/execute.h"
+#include "plan/tile_gradient.h"
 #include "profile/span.h"
 
 namespace chainrule::plan {
@@ -12,82 +10,10 @@ namespace {
 using kernels::kPanelWidth;
 using kernels::Panels;
 
-// Masters of few rows take more panels instead.
-constexpr std::size_t kTileArea = kTileRows * kTilePanels;
-constexpr std::size_t kMostTilePanels = 8;
-
-std::size_t tile_panels(std::size_t rows) {
-  return std::clamp(kTileArea / std::max<std::size_t>(rows, 1), kTilePanels, kMostTilePanels);
-}
-
-template <class T>
-struct Scratch {
-  alignas(kCacheLine) T data[kTileArea * kPanelWidth<T>];
-};
-
-/// Where a tile lies in its parameter's matrices.
-template <class T>
-struct TileShape {
-  std::size_t rows;
-  std::size_t columns;
-  std::size_t panels;
-
-  TileShape(const Parameter<T>& parameter, const ParameterTile& tile)
-      : rows(tile.rows.end - tile.rows.begin),
-        columns(std::min(tile.panels.end * kPanelWidth<T>, parameter.master_columns()) - tile.panels.begin * kPanelWidth<T>),
-        panels(tile.panels.end - tile.panels.begin) {}
-};
-
-template <class T>
-Panels<T> part_of(PanelMatrix<T>& matrix, const ParameterTile& tile) {
-  return matrix.panels().from_panel(tile.panels.begin).from_row(tile.rows.begin);
-}
-
-/// A tile's transpose, whose panels are rounded up once more: w panels of r rows become w P rows of r columns, which are less than
-/// P (r w + w P) elements, where r w <= kTileArea.
-template <class T>
-struct TransposedScratch {
-  alignas(kCacheLine) T data[(kTileArea + kMostTilePanels * kPanelWidth<T>)*kPanelWidth<T>];
-};
-
-/// What a tile's update reads and writes.
-template <class T>
-struct TileMemory : TileShape<T> {
-  Panels<T> array[5];  // w, first, second, third, average; null where there is no such state
-  Panels<T> mirror;    // null where no copy is kept
-  const kernels::UpdateScalars<T>* scalars;
-
-  TileMemory(Parameter<T>& parameter, Update<T>& update, const ParameterTile& tile, std::size_t number)
-      : TileShape<T>(parameter, tile), scalars(&update.scalars_of(number)) {
-    array[0] = part_of(parameter.master(), tile);
-    if (!update.first.empty()) array[1] = part_of(update.first[number], tile);
-    if (!update.second.empty()) array[2] = part_of(update.second[number], tile);
-    if (!update.third.empty()) array[3] = part_of(update.third[number], tile);
-    if (!update.average.empty()) array[4] = part_of(update.average[number], tile);
-    if (!parameter.mirror().empty()) {
-      mirror =
-          parameter.mirror().panels().from_panel(tile.rows.begin / kPanelWidth<T>).from_row(tile.panels.begin * kPanelWidth<T>);
-    }
-  }
-};
-
 // Parameters of more than this many bytes are not in a core's own cache when their turn comes: the lines of the next tile are
 // fetched while this one multiplies. (With state and copy, four times as much; estimated from the cache, not tuned: see
 // docs/decisions.md.)
 constexpr std::size_t kNearBytes = std::size_t{128} * 1024;
-
-/// Asks for a share of the tile's lines in some arrays.
-template <class T>
-void fetch(const TileShape<T>& shape, std::span<const Panels<T>> arrays, int part, int parts) {
-  const Range rows = share(shape.rows, part, parts);
-  for (const Panels<T>& array : arrays) {
-    if (array.data == nullptr) continue;
-    for (std::size_t panel = 0; panel < shape.panels; ++panel) {
-      const T* const lines = array.from_panel(panel).data;
-      for (std::size_t row = rows.begin; row < rows.end; ++row) prefetch(lines + row * kPanelWidth<T>);
-    }
-  }
-}
 
 }  // namespace
 
@@ -110,39 +36,22 @@ std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameter
   return tiles;
 }
 
-/// Asks for a share of the lines of rows.
-void fetch(const NextRows& next, std::size_t part, std::size_t parts) {
-  const std::size_t lines_of_row = (next.bytes + kCacheLine - 1) / kCacheLine;
-  const std::size_t lines = next.rows * lines_of_row;
-  const std::size_t end = lines * (part + 1) / parts;
-  std::size_t line = lines * part / parts;
-  std::size_t i = line / lines_of_row;
-  std::size_t line_of_row = line % lines_of_row;
-  for (; line < end; ++i, line_of_row = 0) {
-    const auto row = next.index == nullptr ? static_cast<std::ptrdiff_t>(i) : static_cast<std::ptrdiff_t>(next.index[i]);
-    const char* const data = next.data + row * next.stride;
-    for (; line < end && line_of_row < lines_of_row; ++line, ++line_of_row) {
-      prefetch(data + line_of_row * kCacheLine);
-    }
-  }
-}
-
 /// Takes tiles through gradient and update.
 template <class T>
 class TileRunner {
  public:
   TileRunner(const Program<T>& program, Parameters<T>& parameters, const BatchValues<T>& batch)
-      : program_(program), parameters_(parameters), batch_(batch), workspace_(batch.workspace), rows_(batch.rows) {}
+      : program_(program), parameters_(parameters), gradient_(program, parameters, batch), rows_(batch.rows) {}
 
   /// Gradient and update at once. `next` is the tile that follows, or null.
   void run(Update<T>& update, const ParameterTile& tile, const ParameterTile* next) {
     const profile::Span span("parameter_gradient+update");
     const TileMemory<T> memory = memory_of(update, tile);
     const Penalty penalty = update.penalties.empty() ? Penalty{} : update.penalties[number_of(tile)];
-    if (rows_ == 1 && has_product(tile) && !penalty.any()) {
+    if (rows_ == 1 && gradient_.has_product(tile) && !penalty.any()) {
       const auto& [w, first, second, third, average] = memory.array;
-      const Panels<T> x = x_of(tile);
-      const Panels<T> dz = dz_of(tile);
+      const Panels<T> x = gradient_.x_of(tile);
+      const Panels<T> dz = gradient_.dz_of(tile);
       update.outer({w,
                     first.data,
                     second.data,
@@ -157,10 +66,10 @@ class TileRunner {
     }
     Panels<T> gradient;
     if (next == nullptr || !is_far(*next)) {
-      gradient = gradient_of(tile, memory);
+      gradient = gradient_.of(tile, memory);
     } else {
       const TileMemory<T> ahead = memory_of(update, *next);
-      gradient = gradient_of(tile, memory, [&](int part, int parts) { fetch<T>(ahead, ahead.array, part, parts); });
+      gradient = gradient_.of(tile, memory, [&](int part, int parts) { fetch<T>(ahead, ahead.array, part, parts); });
     }
     penalise(penalty, tile, memory, gradient);
     apply(update, memory, gradient);
@@ -173,11 +82,11 @@ class TileRunner {
     const Panels<T> sum = part_of(gradients.sums[number_of(tile)], tile);
     Panels<T> gradient;
     if (next == nullptr || !is_far(*next)) {
-      gradient = gradient_of(tile, shape);
+      gradient = gradient_.of(tile, shape);
     } else {
       const TileShape<T> shape_ahead(parameter_of(*next), *next);
       const Panels<T> ahead[] = {part_of(gradients.sums[number_of(*next)], *next)};
-      gradient = gradient_of(tile, shape, [&](int part, int parts) { fetch<T>(shape_ahead, ahead, part, parts); });
+      gradient = gradient_.of(tile, shape, [&](int part, int parts) { fetch<T>(shape_ahead, ahead, part, parts); });
     }
     if (!pass.penalties.empty()) penalise(pass.penalties[number_of(tile)], tile, shape, gradient);
     const std::size_t size = shape.rows * kPanelWidth<T>;
@@ -198,7 +107,7 @@ class TileRunner {
     const profile::Span span("update");
     const TileMemory<T> memory = memory_of(update, tile);
     const Panels<T> sum = part_of(gradients.sums[number_of(tile)], tile);
-    const Panels<T> gradient = scratch(memory);
+    const Panels<T> gradient = gradient_.scratch(memory);
     const std::size_t size = memory.rows * kPanelWidth<T>;
     for (std::size_t panel = 0; panel < memory.panels; ++panel) {
       program_.table->scale({sum.from_panel(panel).data, gradient.from_panel(panel).data, size, scale});
@@ -207,112 +116,15 @@ class TileRunner {
   }
 
  private:
-  [[nodiscard]] const GradientTask& task_of(const ParameterTile& tile) const { return program_.gradients[tile.task]; }
-  [[nodiscard]] std::size_t number_of(const ParameterTile& tile) const { return task_of(tile).parameter; }
+  [[nodiscard]] std::size_t number_of(const ParameterTile& tile) const { return program_.gradients[tile.task].parameter; }
   [[nodiscard]] Parameter<T>& parameter_of(const ParameterTile& tile) { return parameters_[number_of(tile)]; }
-  [[nodiscard]] bool has_product(const ParameterTile& tile) const { return task_of(tile).kind == GradientTask::Kind::product; }
   [[nodiscard]] TileMemory<T> memory_of(Update<T>& update, const ParameterTile& tile) {
     return {parameter_of(tile), update, tile, number_of(tile)};
   }
 
-  /// The rows of x that the tile's rows are made from, from the first of a panel.
-  [[nodiscard]] Panels<T> x_of(const ParameterTile& tile) const {
-    return panels_of(program_, task_of(tile).x, workspace_).from_panel(tile.rows.begin / kPanelWidth<T>);
-  }
-  [[nodiscard]] Panels<T> dz_of(const ParameterTile& tile) const {
-    return panels_of(program_, task_of(tile).dz, workspace_).from_panel(tile.panels.begin);
-  }
-  /// Panels of the scratch lie one behind the other without padding, as a tile's rows of a parameter's panel do.
-  [[nodiscard]] Panels<T> scratch(const TileShape<T>& shape) { return {scratch_.data, shape.rows * kPanelWidth<T>}; }
-
   [[nodiscard]] bool is_far(const ParameterTile& tile) {
     const Parameter<T>& parameter = parameter_of(tile);
     return parameter.master_rows() * parameter.master_columns() * sizeof(T) > kNearBytes;
-  }
-
-  /// Into the scratch.
-  Panels<T> gradient_of(const ParameterTile& tile, const TileShape<T>& shape) {
-    switch (task_of(tile).kind) {
-      case GradientTask::Kind::product:
-        multiply(tile, shape, 0, shape.rows);
-        break;
-      case GradientTask::Kind::sum: {
-        const Panels<T> dz = dz_of(tile);
-        program_.table->column_sum({{dz.data, dz.stride}, scratch(shape), rows_, shape.panels});
-        break;
-      }
-      case GradientTask::Kind::embedding:
-        scatter(tile, shape, scratch(shape));
-        break;
-      case GradientTask::Kind::sparse:
-        multiply_sparse(tile, shape, scratch(shape));
-        break;
-    }
-    return scratch(shape);
-  }
-  /// The same, a product in parts with `ahead` called before each.
-  template <class Ahead>
-  Panels<T> gradient_of(const ParameterTile& tile, const TileShape<T>& shape, const Ahead& ahead) {
-    if (!has_product(tile)) return gradient_of(tile, shape);
-    const std::size_t parts = kernels::panel_count<T>(shape.rows);
-    for (std::size_t part = 0; part < parts; ++part) {
-      ahead(static_cast<int>(part), static_cast<int>(parts));
-      multiply(tile, shape, part, std::min(kPanelWidth<T>, shape.rows - part * kPanelWidth<T>));
-    }
-    return scratch(shape);
-  }
-  /// `rows` rows of the tile's gradient, from those of x's panel number `panel` on.
-  void multiply(const ParameterTile& tile, const TileShape<T>& shape, std::size_t panel, std::size_t rows) {
-    const Panels<T> x = x_of(tile).from_panel(panel);
-    const Panels<T> dz = dz_of(tile);
-    program_.table->gemm_weight_gradient(
-        {{x.data, x.stride}, {dz.data, dz.stride}, scratch(shape).from_row(panel * kPanelWidth<T>), rows_, rows, shape.panels});
-  }
-
-  /// The tile of the gradient of a weight that a sparse input is multiplied with.
-  void multiply_sparse(const ParameterTile& tile, const TileShape<T>& shape, Panels<T> gradient) const {
-    constexpr std::size_t P = kPanelWidth<T>;
-    const GradientTask& task = task_of(tile);
-    const kernels::SparseRows<T> x = batch_.sparse[task.input].view();
-    const Panels<T> all = panels_of(program_, task.dz, workspace_);
-    const auto multiply = [&](Panels<T> dz, Panels<T> g, std::size_t first, std::size_t rows, std::size_t panels) {
-      program_.table->sparse_weight_gradient({x, {dz.data, dz.stride}, g, rows_, first, rows, panels, batch_.hints.data()});
-    };
-    if (!parameters_[task.parameter].transposed_is_master) {
-      return multiply(all.from_panel(tile.panels.begin), gradient, tile.rows.begin, shape.rows, shape.panels);
-    }
-    // The tile's panels are the input's columns: the gradient is made as the weight lies, whole panels of it, and transposed.
-    TransposedScratch<T> turned;
-    const std::size_t inputs = shape.panels * P;
-    const Panels<T> transposed{turned.data, inputs * P};
-    multiply(all.from_panel(tile.rows.begin / P), transposed, tile.panels.begin * P, inputs, kernels::panel_count<T>(shape.rows));
-    program_.table->transpose_panels({{transposed.data, transposed.stride}, gradient, inputs, shape.rows});
-  }
-
-  /// The tile of an embedding's gradient: to each row of the table what the batch's rows, in their order, have looked up there.
-  void scatter(const ParameterTile& tile, const TileShape<T>& shape, Panels<T> gradient) const {
-    constexpr std::size_t P = kPanelWidth<T>;
-    const GradientTask& task = program_.gradients[tile.task];
-    const Parameter<T>& table = parameters_[task.parameter];
-    const Panels<T> number = panels_of(program_, task.x, workspace_);
-    const Panels<T> dz = panels_of(program_, task.dz, workspace_);
-    const Range of_panels{tile.panels.begin * P, tile.panels.begin * P + shape.columns};
-    const bool transposed = table.transposed_is_master;
-    const Range rows = transposed ? of_panels : tile.rows;     // of the table
-    const Range columns = transposed ? tile.rows : of_panels;  // likewise
-    std::fill_n(gradient.data, shape.panels * gradient.stride, T{0});
-    for (std::size_t i = 0; i < rows_; ++i) {
-      for (std::size_t column = 0; column < task.x.columns; ++column) {
-        const std::size_t row = row_named(*number.at(i, column), table.rows);
-        if (row < rows.begin || row >= rows.end) continue;
-        for (std::size_t j = columns.begin; j < columns.end; ++j) {
-          const std::size_t at_row = row - rows.begin;
-          const std::size_t at_column = j - columns.begin;
-          T& to = transposed ? *gradient.at(at_column, at_row) : *gradient.at(at_row, at_column);
-          to += *dz.at(i, column * table.columns + j);
-        }
-      }
-    }
   }
 
   /// Adds a penalty's gradient.
@@ -367,10 +179,8 @@ class TileRunner {
 
   const Program<T>& program_;
   Parameters<T>& parameters_;
-  BatchValues<T> batch_;
-  T* workspace_;
+  TileGradient<T> gradient_;
   std::size_t rows_;
-  Scratch<T> scratch_;
 };
 
 /// Calls visit(tile, next) for each tile and, or null, the one behind it, and meanwhile asks for the next rows.
