@@ -69,7 +69,8 @@ def load(path: "str | PathLike[str]") -> Any:
     Sequential or Model
         With the same parameters, bit for bit. Where the file holds the optimizer, the last loss, metrics, optimizer state and history
         are back as well: ``model.fit(x, y, optimizer=model.optimizer)`` goes on, with whole epochs. `fit(..., resume_from=path)` goes on
-        within an epoch. A loss that is a function of the user's is not in the file, and neither is such a training, then.
+        within an epoch. Functions of the user's are not in the file: those among the metrics are to be given again, and of a training
+        whose loss is one only the parameters are back.
 
     Raises
     ------
@@ -215,6 +216,11 @@ def _training(model: "Trainable", session: Session) -> tuple[dict[str, Any], dic
     return document, arrays
 
 
+def _is_function(described: object) -> bool:
+    """Say whether of a loss or metric there is only the name: it is a function of the user's."""
+    return isinstance(described, dict) and "function" in described
+
+
 def _restored_model(contents: Contents) -> "Trainable":
     unknown = contents.document.keys() - {"architecture", "training", _COLUMNS}
     described = dict(contents.document["architecture"])
@@ -267,8 +273,7 @@ def _number(value: object, below: int) -> int:
 def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dict[str, Array]) -> None:
     if training.keys() != {"heads", "optimizer", "given_as", "state", "fit", "callbacks", "history"}:
         raise CorruptFileError("load: expected the keys of a training in the file, got others")
-    described = [part for head in training["heads"] for part in (head["loss"], *head["metrics"])]
-    if any(isinstance(part, dict) and "function" in part for part in described):
+    if any(_is_function(head["loss"]) for head in training["heads"]):
         return
     goal = tuple(
         Head(
@@ -276,7 +281,7 @@ def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dic
                 **head,
                 "loss": restore(head["loss"], Loss),
                 "weight": float(head["weight"]),
-                "metrics": metrics.metrics(head["metrics"]),
+                "metrics": metrics.metrics([metric for metric in head["metrics"] if not _is_function(metric)]),
             }
         )
         for head in training["heads"]

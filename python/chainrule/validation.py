@@ -4,8 +4,11 @@ Arrays pass straight through when the native core can read them (any strides, re
 except that lists become arrays.
 """
 
+import contextlib
 import operator
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +19,20 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 # The element types that the core reads, by NumPy's one-letter codes: float32, float64, bool and the integers of 8 to 64 bits.
 _READABLE = frozenset("fd?bBhHiIlLqQ")
 _FLOATS = frozenset("fd")
+
+# What one operation of the core may be called by another for, where it meets values that no check before could see.
+_INNER = re.compile(r"(predict|evaluate|loss_and_gradients):")
+
+
+@contextlib.contextmanager
+def named(operation: str) -> Iterator[None]:
+    """Let errors of the core about values name the operation that the user has called."""
+    try:
+        yield
+    except (IndexError, ValueError) as error:
+        if type(error) in (IndexError, ValueError) and _INNER.match(str(error)):
+            raise type(error)(_INNER.sub(f"{operation}:", str(error), count=1)) from None
+        raise
 
 
 def integer(value: object, operation: str, name: str, least: int, most: int | None = None) -> int:

@@ -157,6 +157,25 @@ def test_a_users_loss_is_not_stored_but_the_rest_is(path, blobs, fingerprint):
     assert again.optimizer is None
 
 
+def test_users_metrics_are_to_be_given_again_and_the_rest_goes_on(path, blobs, fingerprint):
+    x, y = blobs
+
+    def share(y_true, y_pred):
+        return np.mean(y_true == y_pred.argmax(axis=1))
+
+    model = make()
+    counted = {"metrics": ["accuracy", share], "verbose": 0}
+    model.fit(x, y, loss="cross_entropy", epochs=2, optimizer=cr.Adam(0.01), **counted)
+    model.save(path)
+    again = cr.load(path)
+    assert again.history.history == model.history.history
+    assert list(again.evaluate(x, y)) == ["loss", "accuracy"]
+    one, other = (each.fit(x, y, epochs=2, optimizer=each.optimizer, **counted) for each in (model, again))
+    assert one.history == other.history
+    assert list(one.history) == ["loss", "accuracy", "share"]
+    assert fingerprint(model) == fingerprint(again)
+
+
 def test_a_users_activation_is_refused(path):
     with pytest.raises(TypeError, match=r"save: Dense\(2, sin\): expected layers .* which a file cannot hold"):
         cr.Sequential([cr.Input(1), cr.Dense(2, np.sin)]).save(path)

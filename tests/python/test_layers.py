@@ -121,6 +121,42 @@ def test_statistics_stay_where_a_step_fails(rng):
     assert all(np.array_equal(before[name], value) for name, value in model.parameters().items())
 
 
+def count_rows(y_true, y_pred):
+    return len(y_true)
+
+
+@pytest.mark.parametrize("metrics", [(), [count_rows]])
+@pytest.mark.parametrize("make_optimizer", [cr.Adam, cr.LBFGS, cr.LevenbergMarquardt])
+def test_a_number_without_a_row_is_an_error_of_what_was_called(metrics, make_optimizer):
+    """The batch with the number changes nothing, running statistics included; the steps before it are taken."""
+    good = np.arange(8.0)[:, None] % 7
+    bad, y = np.where(np.arange(8)[:, None] == 6, 7.0, good), np.ones(8)
+
+    def new():
+        return cr.Sequential([cr.Input(1), cr.Embedding(7, 2), cr.BatchNorm(), cr.Dense(1)], seed=1)
+
+    if make_optimizer is not cr.Adam:
+        model = cr.Sequential([cr.Input(1), cr.Embedding(7, 2), cr.Dense(1)])
+        for data in ({"x": bad}, {"x": good, "validation_data": (bad, y)}):
+            with pytest.raises(IndexError, match=r"^fit: expected whole numbers from 0 below an embedding's size"):
+                model.fit(**{"y": y, "loss": "mse", "optimizer": make_optimizer(), "metrics": metrics, "verbose": 0, **data})
+        return
+    model = new()
+    before = model.parameters()
+    for call in (model.evaluate, model.train_on_batch):
+        with pytest.raises(IndexError, match=f"^{call.__name__}: expected whole numbers"):
+            call(bad, y, loss="mse", metrics=metrics)
+    assert all(np.array_equal(before[name], value) for name, value in model.parameters().items())
+    settings = {"loss": "mse", "batch_size": 2, "shuffle": False, "verbose": 0, "metrics": metrics}
+    for data, rows in (({"x": bad}, 6), ({"x": good, "validation_data": (bad, y)}, 8)):
+        model, expected = new(), new()
+        with pytest.raises(IndexError, match=r"^fit: expected whole numbers"):
+            model.fit(**{"y": y, **settings, **data})
+        expected.fit(good[:rows], y[:rows], **settings)
+        after = expected.parameters()
+        assert all(np.array_equal(after[name], value) for name, value in model.parameters().items())
+
+
 # --- several inputs and outputs ---------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +222,55 @@ def test_data_by_list_or_dict_and_a_held_out_part(tables):
     assert model.evaluate(*lists)["loss"] == pytest.approx(
         sum(model.evaluate(*lists)[f"{n}_loss"] for n in ("price", "sold")), rel=1e-12
     )
+
+
+def test_a_given_loss_has_weights_of_one(tables):
+    x, y = tables
+    two = ["mse", "cross_entropy"]
+
+    def total(logs, price, sold):
+        return price * logs["price_loss"] + sold * logs["sold_loss"]
+
+    model = two_headed()
+    model.fit(x, y, loss=two, loss_weights=[0.5, 3], verbose=0)
+    for loss, weights in ((None, (0.5, 3)), (two, (1, 1))):
+        logs = model.evaluate(x, y, loss=loss)
+        assert logs["loss"] == pytest.approx(total(logs, *weights), rel=1e-12)
+        value, _ = model.loss_and_gradients(x, y, loss=loss)
+        assert value == pytest.approx(logs["loss"], rel=1e-12)
+    logs = model.fit(x, y, verbose=0).last()
+    assert logs["loss"] == pytest.approx(total(logs, 0.5, 3), rel=1e-12)
+    for logs in (model.fit(x, y, loss=two, verbose=0).last(), model.train_on_batch(x, y)):
+        assert logs["loss"] == pytest.approx(total(logs, 1, 1), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metrics", "twice"),
+    [
+        (["val", "a"], (), "val_loss"),
+        (["a", "val_a"], (), "val_a_loss"),
+        (["a", "a_b"], {"a": lambda: "b_loss"}, "a_b_loss"),
+        (["a", "a_b"], {"a": lambda: "b_mse", "a_b": lambda: "mse"}, "a_b_mse"),
+    ],
+)
+def test_names_that_collide_in_logs(outputs, metrics, twice):
+    def function(name):
+        def found(y_true, y_pred):
+            return 0.0
+
+        found.__name__ = name
+        return found
+
+    source = cr.Input(3)
+    model = cr.Model(source, {name: cr.Dense(1)(source) for name in outputs})
+    before = model.parameters()
+    chosen = {head: [function(make())] for head, make in metrics.items()} if metrics else ()
+    with pytest.raises(
+        ValueError, match=rf"fit: expected outputs and metrics whose names differ .*, got '{twice}' twice; rename one"
+    ):
+        model.fit(np.ones((4, 3)), [np.ones(4)] * 2, loss="mse", metrics=chosen, verbose=0)
+    assert all(np.array_equal(before[name], value) for name, value in model.parameters().items())
+    assert model.optimizer is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
