@@ -49,7 +49,12 @@ def stream_data(
     validation_split: float,
 ) -> StreamData:
     """Look at the first batch and check the rest of what a fit on batches is given."""
-    if not (callable(source) or isinstance(source, Iterable)) or isinstance(source, str | bytes | Mapping | np.ndarray):
+    # What has a shape is data: an array, a sparse matrix, a frame.
+    if (
+        not (callable(source) or isinstance(source, Iterable))
+        or isinstance(source, str | bytes | Mapping)
+        or hasattr(source, "shape")
+    ):
         got = type(source).__name__
         raise TypeError(
             f"fit: expected y, or without it x as an iterable of batches (x, y) or (x, y, sample_weight), got {got} alone"
