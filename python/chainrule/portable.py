@@ -29,7 +29,9 @@ class Portable(Stack):
         Raises
         ------
         TypeError
-            For a layer with a function given in Python, which a file cannot hold.
+            For what a file cannot hold, before anything is written: functions given in Python, `Lambda` among them; classes of one's
+            own, but for a `Composite` in a `Model`, which is taken apart. What to do: pickle the model, or keep `parameters` with
+            ``np.savez`` and give them to `set_parameters` of a model built in Python again.
         OSError
             As the system says, with the file's name; a file that was there is as before.
         ChainruleError
@@ -95,7 +97,7 @@ class Portable(Stack):
         TypeError
             For layers that ONNX has no words for here: functions given in Python.
         ValueError
-            For more than 2 GB of parameters, which is as much as such a file holds.
+            For more than 2 GB of parameters, which is as much as such a file holds, and for an input and an output of one name.
         OSError
             As the system says.
         ChainruleError
@@ -107,6 +109,9 @@ class Portable(Stack):
         -----
         Opset 17, which ONNX Runtime reads from version 1.12 on; checked by ``onnx.checker``. In the model's dtype: outputs of ONNX Runtime
         and of `predict` agree within 1e-6 of the largest output for float32, 1e-14 for float64.
+
+        The file's `Embedding` does not check its numbers: it cuts off what is behind the point, and the runtime may take a negative
+        number from the table's end. `predict` refuses both.
 
         Examples
         --------

@@ -4,7 +4,8 @@ A file holds the parameters under PyTorch's names, in PyTorch's layout, and the 
 also holds all that training needs to go on: arrays whose names begin with "training/", and a section "training" of the document.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,13 @@ def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: boo
     with model._at_rest("save"):
         session = model._sessions.last if include_optimizer else None
         tensors = model.state_dict()
-        document: dict[str, Any] = {"architecture": architecture(model)}
+        with _advice("pickle the model, or keep its parameters() with np.savez and build it in Python again"):
+            document: dict[str, Any] = {"architecture": architecture(model)}
         if any(model._columns):
             document[_COLUMNS] = model._columns
         if session is not None:
-            document["training"], arrays = _training(model, session)
+            with _advice("save(path, include_optimizer=False) leaves the training out"):
+                document["training"], arrays = _training(model, session)
             tensors |= arrays
     model_file.write(path, Contents(tensors, document), "save")
 
@@ -181,6 +184,15 @@ def describe_goal(goal: Goal) -> list[dict[str, Any]]:
         counted = [{"function": metric.name} if isinstance(metric, metrics.Function) else metric.name for metric in head.metrics]
         described.append({**head._asdict(), "loss": loss, "metrics": counted})
     return described
+
+
+@contextlib.contextmanager
+def _advice(text: str) -> Iterator[None]:
+    """Say in the error for what a file cannot hold what to do instead."""
+    try:
+        yield
+    except TypeError as error:
+        raise TypeError(f"{error}; {text}") from None
 
 
 def _described(call: Call) -> Any:

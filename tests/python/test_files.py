@@ -176,10 +176,31 @@ def test_users_metrics_are_to_be_given_again_and_the_rest_goes_on(path, blobs, f
     assert fingerprint(model) == fingerprint(again)
 
 
-def test_a_users_activation_is_refused(path):
-    with pytest.raises(TypeError, match=r"save: Dense\(2, sin\): expected layers .* which a file cannot hold"):
-        cr.Sequential([cr.Input(1), cr.Dense(2, np.sin)]).save(path)
+@pytest.mark.parametrize("layer", [cr.Dense(2, np.sin), cr.Lambda(lambda x, slope: x * slope, {"slope": 2.0})])
+@pytest.mark.parametrize("inside", [lambda layer: layer, lambda layer: cr.Residual(cr.Dense(2), layer)])
+def test_a_users_function_is_refused_before_anything_is_written(path, layer, inside):
+    small().save(path)
+    before = path.read_bytes()
+    model = cr.Sequential([cr.Input(2), inside(layer)])
+    with pytest.raises(TypeError, match=r"save: .*expected layers .*, which a file cannot hold; pickle the model, or keep"):
+        model.save(path)
+    assert path.read_bytes() == before
+
+
+def test_a_users_schedule_is_refused_and_may_be_left_out(path):
+    class Mine(cr.schedules.Schedule):
+        def at(self, t):
+            return np.full(t.shape, 0.1)
+
+    model = small()
+    model.train_on_batch([[1.0]], [1.0], loss="mse", optimizer=cr.SGD(Mine()))
+    with pytest.raises(
+        TypeError, match=r"save: SGD.*got Mine\(\), which a file cannot hold; save\(path, include_optimizer=False\)"
+    ):
+        model.save(path)
     assert not path.exists()
+    model.save(path, include_optimizer=False)
+    assert cr.load(path).optimizer is None
 
 
 def test_an_unbuilt_model_is_refused(path):
