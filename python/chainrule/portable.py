@@ -64,19 +64,27 @@ class Portable(Stack):
 
         Returns
         -------
-        torch.nn.Sequential
-            In evaluation mode, of the model's dtype; its parameters are named as `state_dict` names them. An activation that is part of
-            a `Dense` is a module of its own after it, called "0-relu" for instance. For an `Input` with a scale there is a module
-            "scale" in front.
+        torch.nn.Module
+            In evaluation mode, of the model's dtype; its parameters are named as `state_dict` names them. Where layers simply follow
+            one another it is a ``torch.nn.Sequential``: an activation that is part of a `Dense` is a module of its own after it,
+            called "0-relu" for instance, and for an `Input` with a scale there is a module "scale" in front. For any other structure
+            it is a ``torch.fx.GraphModule``, whose ``code`` can be read: it takes a tensor ``x``, or of several inputs tensors
+            ``x_<input>`` in their order, and returns a tensor, or of several outputs a tuple.
 
         Raises
         ------
         TypeError
-            For layers that PyTorch has not, such as functions given in Python, and for layers that do not simply follow one another.
+            For layers that PyTorch has not, such as functions given in Python, and for layers with the name of a method of
+            PyTorch's modules, such as "train".
         ChainruleError
             Before the model is built.
         ImportError
             Without PyTorch.
+
+        Notes
+        -----
+        An `Embedding` of all columns in a row of layers is a ``torch.nn.Embedding``, which takes whole numbers of an integer type.
+        Elsewhere the numbers may stand among values: what is behind the point is cut off there, where `predict` refuses it.
         """
         from chainrule import torch_modules
 
