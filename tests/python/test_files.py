@@ -156,6 +156,9 @@ def test_users_metrics_are_to_be_given_again_and_the_rest_goes_on(path, blobs, f
     assert one.history == other.history
     assert list(one.history) == ["loss", "accuracy", "share"]
     assert fingerprint(model) == fingerprint(again)
+    cr.load(path).save(path)  # of whose metrics the function is none any more
+    with pytest.raises(ValueError, match="is of another fit: expected 3 history, got 2"):
+        make().fit(x, y, loss="cross_entropy", epochs=3, optimizer=cr.Adam(0.01), metrics="accuracy", verbose=0, resume_from=path)
 
 
 @pytest.mark.parametrize("layer", [cr.Dense(2, np.sin), cr.Lambda(lambda x, slope: x * slope, {"slope": 2.0})])
