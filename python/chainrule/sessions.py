@@ -144,7 +144,7 @@ class Sessions:
     def for_training(self, built: Built, goal: Goal, choice: Choice) -> Session:
         """Return the last session for the same optimizer object and goal, but for functions among the metrics; else a new one."""
         last = self.last
-        if last is None or last.choice.optimizer is not choice.optimizer or _counted_natively(last.goal) != _counted_natively(goal):
+        if last is None or last.choice.optimizer is not choice.optimizer or not _serves(last.goal, goal):
             if not built.trained:
                 raise ValueError("fit: expected a model with parameters to train, got none")
             self._warn_of_double_activation(goal)
@@ -162,7 +162,7 @@ class Sessions:
     def for_evaluation(self, built: Built, goal: Goal) -> Session:
         """Return a session that serves for evaluation: the last training's, where its goal is the same."""
         for session in (self.last, self._evaluating):
-            if session is not None and session.goal == goal:
+            if session is not None and _serves(session.goal, goal):
                 return session
         self._warn_of_double_activation(goal)
         self._evaluating = self._make(built, goal, Choice(SGD(), None), training=False)
@@ -239,11 +239,13 @@ class Sessions:
                 )
 
 
-def _counted_natively(goal: Goal) -> Goal:
-    """Return the goal without the functions among its metrics, of which a trainer knows nothing."""
-    return tuple(
-        head._replace(metrics=tuple(metric for metric in head.metrics if not isinstance(metric, Function))) for head in goal
-    )
+def _serves(made_for: Goal, goal: Goal) -> bool:
+    """Say whether a trainer made for one goal serves for another: of functions among the metrics it knows nothing."""
+
+    def counted(one: Goal) -> Goal:
+        return tuple(head._replace(metrics=tuple(m for m in head.metrics if not isinstance(m, Function))) for head in one)
+
+    return made_for == goal or counted(made_for) == counted(goal)
 
 
 def _name_of(given: object) -> str | None:
