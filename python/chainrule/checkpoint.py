@@ -5,7 +5,8 @@ from os import PathLike
 from typing import Literal
 
 from chainrule import validation
-from chainrule.callbacks import Callback, Logs, _Best
+from chainrule.callback_base import Callback, Logs
+from chainrule.monitors import Best
 
 __all__ = ["Checkpoint"]
 
@@ -81,7 +82,7 @@ class Checkpoint(Callback):
         self.keep = None if keep is None else validation.integer(keep, "Checkpoint", "keep", 1)
         self.verbose = verbose
         self.files: list[str] = []
-        self._best = _Best("Checkpoint", monitor or "val_loss", mode, 0.0)
+        self._best = Best("Checkpoint", monitor or "val_loss", mode, 0.0)
         self._epoch = 0
         self._is_due = False
         if every != "epoch" and save_best_only:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from chainrule import _core, validation
 from chainrule.losses import Loss
 from chainrule.sparse import Features
-from chainrule.targets import Targets, targets, weights, with_class_weight
+from chainrule.targets import Targets, require_weight, targets, weights, with_class_weight
 from chainrule.validation import Array
 
 Rows = tuple[list[Features], list[Array], Array | None]
@@ -112,7 +112,9 @@ class Labelled(NamedTuple):
                 by_name(y, self.outputs, operation, name, "output"), self.outputs, self.losses, accepted.outputs, strict=True
             )
         ]
-        return LabelledRows(accepted.x, checked, weights(sample_weight, operation, f"{prefix}sample_weight", count))
+        weight = weights(sample_weight, operation, f"{prefix}sample_weight", count)
+        require_weight(weight, operation, f"{prefix}sample_weight")
+        return LabelledRows(accepted.x, checked, weight)
 
 
 def require_finite(x: Sequence[Features], operation: str, name: str, first: int = 0) -> None:
@@ -150,11 +152,11 @@ def fit_data(
             raise ValueError(f"fit: expected validation_split to leave rows on both sides, got {split:g} of {training.rows} rows")
         rest = training.between(keep, None)
         held_out = (rest.x, rest.values, rest.weight)
+        require_weight(rest.weight, "fit", "sample_weight of the rows held out by validation_split")
         require_finite(training.x, "fit", "x", keep)
         training = training.between(0, keep)
-    if class_weight is not None and len(training.y) > 1:
-        raise ValueError(f"fit: expected class_weight for a model of one output, got one of {len(training.y)}; use sample_weight")
-    weight = with_class_weight(class_weight, training.y[0], training.weight)
+    weight = with_class_weight(class_weight, training.y, training.weight)
+    require_weight(weight, "fit", "sample_weight times class_weight of the rows to train on")
     return FitData(training._replace(weight=weight), held_out)
 
 

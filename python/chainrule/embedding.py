@@ -41,7 +41,8 @@ class Embedding(Layer):
     TypeError, ValueError
         For sizes that are no table, or columns given twice.
     IndexError
-        While training or predicting, for a number that is not whole or not in the table. The model is unchanged then.
+        While training or predicting, for a number that is not whole or not in the table. The batch that holds it changes nothing.
+        In a `fit` the steps before that batch have been taken, and where the validation data hold it the whole first epoch has.
 
     Notes
     -----

@@ -79,12 +79,12 @@ class Evaluated(Portable):
         {'loss': 4.0, 'mae': 2.0}
         """
         built = self._ready("evaluate")
-        chosen = self._sessions.losses(loss, "evaluate")
-        rows = self._labelled(chosen).rows(x, y, sample_weight, "evaluate")
+        terms = self._sessions.terms(loss, loss_weights, "evaluate")
+        rows = self._labelled(terms.losses).rows(x, y, sample_weight, "evaluate")
         require_finite(rows.x, "evaluate", "x")
-        goal = self._sessions.goal("evaluate", chosen, loss_weights, metrics, rows.y)
+        goal = self._sessions.goal("evaluate", terms, metrics, rows.y)
         trainer = self._sessions.for_evaluation(built, goal).trainer
-        judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
+        judged = called(goal, rows.values, lambda: self._predict_rows(rows.x, "evaluate"))
         return in_order(goal, trainer.evaluate(rows.x, rows.values, rows.weight) | judged)
 
     def loss_and_gradients(
@@ -127,10 +127,10 @@ class Evaluated(Portable):
         """
         operation = "loss_and_gradients"
         built = self._ready(operation)
-        chosen = self._sessions.losses(loss, operation)
-        rows = self._labelled(chosen).rows(x, y, sample_weight, operation)
+        terms = self._sessions.terms(loss, loss_weights, operation)
+        rows = self._labelled(terms.losses).rows(x, y, sample_weight, operation)
         require_finite(rows.x, operation, "x")
-        goal = self._sessions.goal(operation, chosen, loss_weights, (), rows.y)
+        goal = self._sessions.goal(operation, terms, (), rows.y)
         trainer = self._sessions.for_gradients(built, goal)
         value, gradients = trainer.loss_and_gradients(rows.x, rows.values, rows.weight)
         return value, {name: gradients[name] for name in built.shapes if name in built.trained}

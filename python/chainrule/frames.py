@@ -3,6 +3,7 @@
 Neither package is imported: a frame is known by what it has.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 
 from chainrule.validation import Array
 
+# The names of types of numbers, pandas' own, pyarrow's and polars' in small letters; pandas' sparse ones name what is in them.
+_NUMBER = re.compile(r"(sparse\[)?(u?int\d+|float\d*|double|halffloat|bool|boolean|decimal\d*)\b")
+
 
 def is_frame(value: object) -> bool:
     """Say whether a value is a frame with named columns."""
+    # The columns last: a frame that is still to be computed, which has no `to_numpy`, warns when it is asked for them.
     return (
-        hasattr(value, "columns") and hasattr(value, "to_numpy") and hasattr(value, "shape") and not isinstance(value, np.ndarray)
+        hasattr(value, "to_numpy") and hasattr(value, "shape") and hasattr(value, "columns") and not isinstance(value, np.ndarray)
     )
 
 
@@ -30,16 +35,20 @@ def column_names(frame: Any, operation: str, name: str) -> list[str]:
 def matrix_of(frame: Any, names: Sequence[str] | None, operation: str, name: str) -> Array:
     """Return the columns as a matrix: those that `names` asks for, in their order; all where it is None.
 
-    Columns of one type of numbers are read in place where the frame keeps them together; others become float64.
+    Columns of one type of numbers are read in place where the frame keeps them together; others become float64, missing values NaN.
     """
     if names is not None:
         frame = _selected(frame, names, operation, name)
-    texts = [str(column) for column, kind in zip(frame.columns, _kinds(frame), strict=True) if not _is_number(kind)]
+    texts = [str(column) for column, kind in zip(frame.columns, _kinds(frame), strict=True) if not _NUMBER.match(kind)]
     if texts:
         listed = ", ".join(map(repr, texts[:5])) + (", ..." if len(texts) > 5 else "")
         raise TypeError(f"{operation}: expected {name} with columns of numbers, got others in {listed}; encode them as numbers")
-    array = frame.to_numpy()
-    return array.astype(np.float64) if array.dtype == object else np.asarray(array)
+    array = np.asarray(frame.to_numpy())
+    if array.dtype != object:
+        return array
+    if hasattr(frame, "iloc"):  # of pandas, whose sign for what is missing is no number to NumPy
+        array = frame.to_numpy(np.float64, na_value=np.nan)
+    return array.astype(np.float64, copy=False)
 
 
 def _selected(frame: Any, names: Sequence[str], operation: str, name: str) -> Any:
@@ -56,7 +65,3 @@ def _selected(frame: Any, names: Sequence[str], operation: str, name: str) -> An
 
 def _kinds(frame: Any) -> list[str]:
     return [str(kind).lower() for kind in frame.dtypes]
-
-
-def _is_number(kind: str) -> bool:
-    return kind.startswith(("int", "uint", "float", "bool", "decimal"))

@@ -1,22 +1,19 @@
 """The functions among the metrics: called on targets and predictions in Python, beside what is counted natively."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from chainrule.data import LabelledRows, Rows
+from chainrule.history import History
 from chainrule.metrics import functions
-from chainrule.sessions import Goal
+from chainrule.sessions import Goal, log_keys, prefixes
 from chainrule.sparse import Features
 from chainrule.validation import Array
 
 Predict = Callable[[list[Features]], list[Array]]
-
-
-def prefixes(goal: Goal) -> list[str]:
-    """Return what the names of each head's loss and metrics begin with."""
-    return [""] if len(goal) == 1 else [f"{head.name}_" for head in goal]
 
 
 def called(goal: Goal, y: Sequence[Array], predict: Callable[[], list[Array]]) -> dict[str, float]:
@@ -33,14 +30,11 @@ def called(goal: Goal, y: Sequence[Array], predict: Callable[[], list[Array]]) -
 
 def in_order(goal: Goal, logs: Mapping[str, float]) -> dict[str, float]:
     """Return the logs with the losses first and the metrics as they were asked for, then those of the validation."""
-    own = prefixes(goal)
-    keys = ["loss", *(f"{prefix}loss" for prefix in own if prefix)]
-    keys += [prefix + metric.name for head, prefix in zip(goal, own, strict=True) for metric in head.metrics]
-    return {key: logs[key] for part in ("", "val_") for key in (part + name for name in keys) if key in logs}
+    return {key: logs[key] for key in log_keys(goal) if key in logs}
 
 
 class Judge:
-    """Calls the functions among a fit's metrics at the end of each epoch; false where there are none.
+    """Adds epochs to the history with what the functions among a fit's metrics say of them; false where there are none.
 
     Parameters
     ----------
@@ -56,6 +50,11 @@ class Judge:
 
     def __init__(self, goal: Goal, predict: Predict, training: LabelledRows | None, held_out: Rows | None) -> None:
         self._goal = goal
+        self._names = [
+            prefix + function.name
+            for head, prefix in zip(goal, prefixes(goal), strict=True)
+            for function in functions(head.metrics)
+        ]
         self._predict = predict
         self._rows: dict[str, tuple[list[Features], list[Array]]] = {}
         if training is not None:
@@ -64,13 +63,17 @@ class Judge:
             self._rows["val_"] = held_out[:2]
 
     def __bool__(self) -> bool:
-        return any(functions(head.metrics) for head in self._goal)
+        return bool(self._names)
 
-    def __call__(self, epoch: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Return the epoch's columns, of one row, with the functions' values."""
+    def record(self, epochs: Mapping[str, Array], history: History) -> None:
+        """Extend the history by columns, of one epoch where there are functions; a function that raises leaves NaN for what it owes."""
         if not self:
-            return epoch
-        logs = {name: float(values[0]) for name, values in epoch.items()}
-        for prefix, (x, y) in self._rows.items():
-            logs |= {prefix + name: value for name, value in called(self._goal, y, partial(self._predict, x)).items()}
-        return {name: np.array([value]) for name, value in in_order(self._goal, logs).items()}
+            history.extend(epochs)
+            return
+        owed = [prefix + name for prefix in self._rows for name in self._names]
+        logs = {name: float(values[0]) for name, values in epochs.items()} | dict.fromkeys(owed, math.nan)
+        try:
+            for prefix, (x, y) in self._rows.items():
+                logs |= {prefix + name: value for name, value in called(self._goal, y, partial(self._predict, x)).items()}
+        finally:
+            history.extend({name: np.array([value]) for name, value in in_order(self._goal, logs).items()})

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chainrule import validation
-from chainrule.callbacks import Callback, Logs
+from chainrule.callback_base import Callback, Logs
 
 __all__ = ["LearningRateScheduler"]
 

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -94,10 +95,12 @@ class Trainable(Evaluated):
             See `chainrule.losses`. Of several outputs a single one serves for all. May be left out once the model has been trained:
             then it is the last one.
         optimizer : str or class or Optimizer, default "adam"
-            See `chainrule.optimizers`. The same object as in the last training, with the same loss and metrics, goes on with its
-            state, epoch numbers included: two fits of two epochs equal one of four, bit for bit. Anything else starts anew.
+            See `chainrule.optimizers`. The same object as in the last training, with the same loss and metrics (functions among the
+            metrics aside), goes on with its state, epoch numbers included: two fits of two epochs equal one of four, bit for bit.
+            Anything else starts anew.
         metrics : sequence of str or class or Metric or function, or dict of such
-            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names.
+            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names. Of a function that raises an error, which
+            ends the fit, the history holds NaN in that epoch.
         validation_data : tuple, optional
             (x, y) or (x, y, sample_weight), evaluated after each epoch.
         validation_split : float, default 0
@@ -109,7 +112,8 @@ class Trainable(Evaluated):
         class_weight : dict of int to float, optional
             Factors of the rows' weights by class; a class that is not named counts 1.
         loss_weights : list or dict of float, optional
-            Of several outputs: factors of their losses in the sum that is minimised, 1 where left out.
+            Of several outputs: factors of their losses in the sum that is minimised. Left out: 1, or those of the last training
+            where `loss` is left out too.
         callbacks : sequence of Callback
             See `chainrule.callbacks`.
         verbose : {"auto", 0, 1, 2}, default "auto"
@@ -129,8 +133,11 @@ class Trainable(Evaluated):
         ------
         TypeError, ValueError
             For data, names or numbers that do not fit. The model is unchanged then, but for one case: a NaN or infinity in `x` is
-            found when its batch is read in the first epoch, and the steps before it have been taken. ValueError also where
-            `resume_from` is of a model, optimizer or fit that differs.
+            found when its batch is read in the first epoch. That batch changes nothing, the steps before it have been taken.
+            ValueError also where `resume_from` is of a model, optimizer or fit that differs.
+        IndexError
+            For a number that an `Embedding` has not, found when its batch is read as NaN is, or when the first epoch is
+            validated.
         FileNotFoundError, CorruptFileError
             For a `resume_from` that is not there, or not as it was written.
         TrainingDiverged
@@ -160,8 +167,8 @@ class Trainable(Evaluated):
         self._begin_training("fit")
         try:
             with self._unless_it_fails():
-                chosen = self._sessions.losses(loss, "fit")
-                labelled = self._labelled(chosen)
+                terms = self._sessions.terms(loss, loss_weights, "fit")
+                labelled = self._labelled(terms.losses)
                 beside: dict[str, Any] = {
                     "sample_weight": sample_weight,
                     "class_weight": class_weight,
@@ -175,7 +182,7 @@ class Trainable(Evaluated):
                 else:
                     data = fit_data(labelled, x, y, **beside)
                 training = data.training
-                goal = self._sessions.goal("fit", chosen, loss_weights, metrics, training.y)
+                goal = self._sessions.goal("fit", terms, metrics, training.y)
                 choice = self._sessions.new_optimizer(optimizer)
                 batch_size = choice.optimizer.batch_size(batch_size, training.rows)
                 self.build(*(array.shape[1] for array in training.x))
@@ -201,7 +208,7 @@ class Trainable(Evaluated):
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
             try:
                 hooks.start(self, {"epochs": epochs, "steps": trainer.steps_per_epoch, "verbose": verbose})
-                judge = Judge(goal, self._predict_rows, None if y is None else training, data.validation)
+                judge = Judge(goal, partial(self._predict_rows, operation="fit"), None if y is None else training, data.validation)
                 FitLoop(self, session, epochs, hooks, progress, history, judge, first, states).run()
             finally:
                 progress.close()
@@ -228,7 +235,8 @@ class Trainable(Evaluated):
         x, y, sample_weight
             As for `fit`.
         loss, optimizer, metrics, loss_weights
-            As for `fit`; what is left out, or is equal to what the last step had, goes on. The first optimizer is "adam".
+            As for `fit`; what is left out, or is equal to what the last step had, goes on, and `loss_weights` with the loss: beside a
+            `loss` they are 1 where left out. The first optimizer is "adam".
 
         Returns
         -------
@@ -253,14 +261,14 @@ class Trainable(Evaluated):
         self._begin_training("train_on_batch")
         try:
             with self._unless_it_fails():
-                chosen = self._sessions.losses(loss, "train_on_batch")
-                rows = self._labelled(chosen).rows(x, y, sample_weight, "train_on_batch", keep_names=True)
-                goal = self._sessions.goal("train_on_batch", chosen, loss_weights, metrics, rows.y)
+                terms = self._sessions.terms(loss, loss_weights, "train_on_batch")
+                rows = self._labelled(terms.losses).rows(x, y, sample_weight, "train_on_batch", keep_names=True)
+                goal = self._sessions.goal("train_on_batch", terms, metrics, rows.y)
                 choice = self._sessions.next_optimizer(optimizer)
                 self.build(*(array.shape[1] for array in rows.x))
                 session = self._sessions.for_training(self._ready("train_on_batch"), goal, choice)
                 choice.optimizer.hand_lr(session.trainer)
-                judged = called(goal, rows.values, lambda: self._predict_rows(rows.x))
+                judged = called(goal, rows.values, lambda: self._predict_rows(rows.x, "train_on_batch"))
                 return in_order(goal, session.trainer.train_on_batch(rows.x, rows.values, rows.weight) | judged)
         finally:
             self._lock.release()

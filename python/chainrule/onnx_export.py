@@ -38,6 +38,11 @@ def export(model: "Stack", path: "str | PathLike[str]") -> None:
     size = sum(value.nbytes for call in calls.calls for value in call.parameters.values())
     if size > _MOST_BYTES:
         raise ValueError(f"export_onnx: expected at most 2 GB of parameters, got {size} bytes")
+    if shared := [name for name in calls.outputs if name in calls.inputs]:
+        raise ValueError(
+            f"export_onnx: expected names of inputs that are no names of outputs, got {', '.join(map(repr, shared))} for both; "
+            "rename one of them"
+        )
     graph = _Graph(onnx, calls.dtype)
     names = {
         value: name if scale == 1 else graph.add("Mul", name, graph.number(scale))

@@ -29,7 +29,9 @@ class Portable(Stack):
         Raises
         ------
         TypeError
-            For a layer with a function given in Python, which a file cannot hold.
+            For what a file cannot hold, before anything is written: functions given in Python, `Lambda` among them; classes of one's
+            own, but for a `Composite` in a `Model`, which is taken apart. What to do: pickle the model, or keep `parameters` with
+            ``np.savez`` and give them to `set_parameters` of a model built in Python again.
         OSError
             As the system says, with the file's name; a file that was there is as before.
         ChainruleError
@@ -62,19 +64,27 @@ class Portable(Stack):
 
         Returns
         -------
-        torch.nn.Sequential
-            In evaluation mode, of the model's dtype; its parameters are named as `state_dict` names them. An activation that is part of
-            a `Dense` is a module of its own after it, called "0-relu" for instance. For an `Input` with a scale there is a module
-            "scale" in front.
+        torch.nn.Module
+            In evaluation mode, of the model's dtype; its parameters are named as `state_dict` names them. Where layers simply follow
+            one another it is a ``torch.nn.Sequential``: an activation that is part of a `Dense` is a module of its own after it,
+            called "0-relu" for instance, and for an `Input` with a scale there is a module "scale" in front. For any other structure
+            it is a ``torch.fx.GraphModule``, whose ``code`` can be read: it takes a tensor ``x``, or of several inputs tensors
+            ``x_<input>`` in their order, and returns a tensor, or of several outputs a tuple.
 
         Raises
         ------
         TypeError
-            For layers that PyTorch has not, such as functions given in Python, and for layers that do not simply follow one another.
+            For layers that PyTorch has not, such as functions given in Python, and for layers with the name of a method of
+            PyTorch's modules, such as "train".
         ChainruleError
             Before the model is built.
         ImportError
             Without PyTorch.
+
+        Notes
+        -----
+        An `Embedding` of all columns in a row of layers is a ``torch.nn.Embedding``, which takes whole numbers of an integer type.
+        Elsewhere the numbers may stand among values: what is behind the point is cut off there, where `predict` refuses it.
         """
         from chainrule import torch_modules
 
@@ -95,7 +105,7 @@ class Portable(Stack):
         TypeError
             For layers that ONNX has no words for here: functions given in Python.
         ValueError
-            For more than 2 GB of parameters, which is as much as such a file holds.
+            For more than 2 GB of parameters, which is as much as such a file holds, and for an input and an output of one name.
         OSError
             As the system says.
         ChainruleError
@@ -107,6 +117,9 @@ class Portable(Stack):
         -----
         Opset 17, which ONNX Runtime reads from version 1.12 on; checked by ``onnx.checker``. In the model's dtype: outputs of ONNX Runtime
         and of `predict` agree within 1e-6 of the largest output for float32, 1e-14 for float64.
+
+        The file's `Embedding` does not check its numbers: it cuts off what is behind the point, and the runtime may take a negative
+        number from the table's end. `predict` refuses both.
 
         Examples
         --------

@@ -10,7 +10,7 @@ from chainrule.history import History
 from chainrule.hooks import CallbackStates
 from chainrule.optimizers import Optimizer
 from chainrule.saving import architecture, callback_states, columns_of, describe_goal, history_of, parameters_of, trainer_state
-from chainrule.sessions import Choice, Goal, Session
+from chainrule.sessions import Choice, Goal, Session, log_keys
 from chainrule.training import FitPlace
 from chainrule.validation import Array
 
@@ -66,11 +66,15 @@ def read(path: "str | PathLike[str]", model: "Trainable", goal: Goal, choice: Ch
         if not isinstance(first, int) or training["state"]["epoch"] != first + done:
             raise CorruptFileError(f"fit: expected a history of all epochs in {path}, got one of {done}")
         optimizer = restore(training["optimizer"], Optimizer)
+        keys = log_keys(goal)
+        columns_of_history = keys if place.validation else keys[: len(keys) // 2]
         theirs = {key: training[key] for key in ("heads", "fit")}
+        theirs["history"] = training["history"] if done else columns_of_history
         theirs |= {"architecture": document["architecture"], "optimizer": _without_lr(optimizer)}
         ours = {
             "heads": describe_goal(goal),
             "fit": {**place._asdict(), "first": first},
+            "history": columns_of_history,
             "architecture": architecture(model),
             "optimizer": _without_lr(choice.optimizer),
         }

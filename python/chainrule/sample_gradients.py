@@ -58,7 +58,7 @@ class SampleGradients(Trainable):
         """
         operation = "per_sample_gradients"
         built = self._ready(operation)
-        (chosen,) = self._sessions.losses(loss, operation)
+        (chosen,) = self._sessions.terms(loss, None, operation).losses
         rows = self._labelled([chosen]).rows(x, y, None, operation)
         (y_checked,) = rows.y
         flat = self._gradients_of(built, chosen, y_checked).run(dense(rows.x[0], operation), y_checked.values, self._scales[0])

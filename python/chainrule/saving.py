@@ -4,7 +4,8 @@ A file holds the parameters under PyTorch's names, in PyTorch's layout, and the 
 also holds all that training needs to go on: arrays whose names begin with "training/", and a section "training" of the document.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,13 @@ def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: boo
     with model._at_rest("save"):
         session = model._sessions.last if include_optimizer else None
         tensors = model.state_dict()
-        document: dict[str, Any] = {"architecture": architecture(model)}
+        with _advice("pickle the model, or keep its parameters() with np.savez and build it in Python again"):
+            document: dict[str, Any] = {"architecture": architecture(model)}
         if any(model._columns):
             document[_COLUMNS] = model._columns
         if session is not None:
-            document["training"], arrays = _training(model, session)
+            with _advice("save(path, include_optimizer=False) leaves the training out"):
+                document["training"], arrays = _training(model, session)
             tensors |= arrays
     model_file.write(path, Contents(tensors, document), "save")
 
@@ -69,7 +72,8 @@ def load(path: "str | PathLike[str]") -> Any:
     Sequential or Model
         With the same parameters, bit for bit. Where the file holds the optimizer, the last loss, metrics, optimizer state and history
         are back as well: ``model.fit(x, y, optimizer=model.optimizer)`` goes on, with whole epochs. `fit(..., resume_from=path)` goes on
-        within an epoch. A loss that is a function of the user's is not in the file, and neither is such a training, then.
+        within an epoch. Functions of the user's are not in the file: those among the metrics are to be given again, and of a training
+        whose loss is one only the parameters are back.
 
     Raises
     ------
@@ -182,6 +186,15 @@ def describe_goal(goal: Goal) -> list[dict[str, Any]]:
     return described
 
 
+@contextlib.contextmanager
+def _advice(text: str) -> Iterator[None]:
+    """Say in the error for what a file cannot hold what to do instead."""
+    try:
+        yield
+    except TypeError as error:
+        raise TypeError(f"{error}; {text}") from None
+
+
 def _described(call: Call) -> Any:
     """Return a layer with what the composite layers that it is a part of, which are not in the file, say of its training."""
     described = describe(call.layer)
@@ -213,6 +226,11 @@ def _training(model: "Trainable", session: Session) -> tuple[dict[str, Any], dic
         "history": list(history),  # their order, which tensors in a file do not have
     }
     return document, arrays
+
+
+def _is_function(described: object) -> bool:
+    """Say whether of a loss or metric there is only the name: it is a function of the user's."""
+    return isinstance(described, dict) and "function" in described
 
 
 def _restored_model(contents: Contents) -> "Trainable":
@@ -267,8 +285,7 @@ def _number(value: object, below: int) -> int:
 def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dict[str, Array]) -> None:
     if training.keys() != {"heads", "optimizer", "given_as", "state", "fit", "callbacks", "history"}:
         raise CorruptFileError("load: expected the keys of a training in the file, got others")
-    described = [part for head in training["heads"] for part in (head["loss"], *head["metrics"])]
-    if any(isinstance(part, dict) and "function" in part for part in described):
+    if any(_is_function(head["loss"]) for head in training["heads"]):
         return
     goal = tuple(
         Head(
@@ -276,7 +293,7 @@ def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dic
                 **head,
                 "loss": restore(head["loss"], Loss),
                 "weight": float(head["weight"]),
-                "metrics": metrics.metrics(head["metrics"]),
+                "metrics": metrics.metrics([metric for metric in head["metrics"] if not _is_function(metric)]),
             }
         )
         for head in training["heads"]

@@ -10,7 +10,7 @@ from chainrule.building import Built, make_graph
 from chainrule.data import by_name
 from chainrule.groups import groups
 from chainrule.losses import Loss
-from chainrule.metrics import Metric, metrics, natives
+from chainrule.metrics import Function, Metric, metrics, natives
 from chainrule.optimizers import LBFGS, SGD, LevenbergMarquardt, Optimizer, optimizer
 from chainrule.structure import Structure
 from chainrule.targets import Targets
@@ -32,6 +32,26 @@ class Head(NamedTuple):
 
 
 Goal = tuple[Head, ...]
+
+
+def prefixes(goal: Goal) -> list[str]:
+    """Return what the names of each head's loss and metrics begin with."""
+    return [""] if len(goal) == 1 else [f"{head.name}_" for head in goal]
+
+
+def log_keys(goal: Goal) -> list[str]:
+    """Return the names in logs and histories: the losses first, the metrics as they were asked for, then those of the validation."""
+    own = prefixes(goal)
+    keys = ["loss", *(f"{prefix}loss" for prefix in own if prefix)]
+    keys += [prefix + metric.name for head, prefix in zip(goal, own, strict=True) for metric in head.metrics]
+    return [part + key for part in ("", "val_") for key in keys]
+
+
+class Terms(NamedTuple):
+    """What is minimised: the losses of the outputs, and their weights in the sum."""
+
+    losses: list[Loss]
+    weights: list[float]
 
 
 class Choice(NamedTuple):
@@ -61,34 +81,44 @@ class Sessions:
         self._gradients: tuple[Goal, _core.Trainer] | None = None
         self.last: Session | None = None
 
-    def losses(self, given: object, operation: str) -> list[Loss]:
-        """Return the losses given, one for each output (a single one serves for all), or the last ones for None."""
+    def terms(self, given: object, weights: object, operation: str) -> Terms:
+        """Return the losses given, one for each output (a single one serves for all), or the last ones for None.
+
+        Weights None are the last ones where the losses are, else 1.
+        """
         if given is None:
             if self.last is None:
                 raise ValueError(f"{operation}: expected a loss, such as loss='mse', for a model not trained before, got None")
-            return [head.loss for head in self.last.goal]
-        if isinstance(given, list | tuple | Mapping):
-            return [losses.loss(one) for one in by_name(given, self._names, operation, "loss", "output")]
-        return [losses.loss(given) for _ in self._names]
-
-    def goal(self, operation: str, chosen: Sequence[Loss], weights: object, counted: object, y: Sequence[Targets]) -> Goal:
-        """Return the goal; weights and metrics None are the last ones. Those of differences are not defined for class labels."""
-        last = None if self.last is None else self.last.goal
-        if weights is None:
-            factors = [1.0 if last is None else head.weight for head in last or self._names]  # type: ignore[union-attr]
+            chosen, factors = [head.loss for head in self.last.goal], [head.weight for head in self.last.goal]
         else:
-            given = by_name(weights, self._names, operation, "loss_weights", "output")
-            factors = [validation.real(weight, operation, "a loss weight", least=0) for weight in given]
+            one_each = isinstance(given, list | tuple | Mapping)
+            each = by_name(given, self._names, operation, "loss", "output") if one_each else [given] * len(self._names)
+            chosen, factors = [losses.loss(one) for one in each], [1.0] * len(each)
+        if weights is not None:
+            of_outputs = by_name(weights, self._names, operation, "loss_weights", "output")
+            factors = [validation.real(weight, operation, "a loss weight", least=0) for weight in of_outputs]
+        return Terms(chosen, factors)
+
+    def goal(self, operation: str, terms: Terms, counted: object, y: Sequence[Targets]) -> Goal:
+        """Return the goal; metrics None are the last ones. Those of differences are not defined for class labels."""
+        last = None if self.last is None else self.last.goal
         of_heads = self._metrics(counted, operation) if counted is not None or last is None else [head.metrics for head in last]
         heads = []
-        for name, loss, weight, own, target in zip(self._names, chosen, factors, of_heads, y, strict=True):
+        for name, loss, weight, own, target in zip(self._names, *terms, of_heads, y, strict=True):
             for metric in own:
                 if target.labels and not metric.takes_labels:
                     raise ValueError(
                         f"{operation}: expected metrics of classes, such as 'accuracy', for integer labels, got {metric.name!r}"
                     )
             heads.append(Head(name, loss, weight, own, target.labels, 1 if target.labels else target.values.shape[1]))
-        return tuple(heads)
+        goal = tuple(heads)
+        keys = log_keys(goal)
+        if len(set(keys)) < len(keys):
+            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+            raise ValueError(
+                f"{operation}: expected outputs and metrics whose names differ in the logs, got {twice!r} twice; rename one of them"
+            )
+        return goal
 
     def _metrics(self, given: object, operation: str) -> list[tuple[Metric, ...]]:
         """Return the metrics of each output; what is not given by output is counted at all."""
@@ -112,13 +142,14 @@ class Sessions:
         return self.new_optimizer("adam" if given is None else given)
 
     def for_training(self, built: Built, goal: Goal, choice: Choice) -> Session:
-        """Return the last session for the same goal and optimizer object, else a new one."""
+        """Return the last session for the same optimizer object and goal, but for functions among the metrics; else a new one."""
         last = self.last
-        if last is None or last.choice.optimizer is not choice.optimizer or last.goal != goal:
+        if last is None or last.choice.optimizer is not choice.optimizer or not _serves(last.goal, goal):
             if not built.trained:
                 raise ValueError("fit: expected a model with parameters to train, got none")
             self._warn_of_double_activation(goal)
             last = self._make(built, goal, choice, training=True)
+        last = last._replace(goal=goal)
         last.trainer.set_groups(*groups(self._structure, built))
         self.last = last
         return last
@@ -131,7 +162,7 @@ class Sessions:
     def for_evaluation(self, built: Built, goal: Goal) -> Session:
         """Return a session that serves for evaluation: the last training's, where its goal is the same."""
         for session in (self.last, self._evaluating):
-            if session is not None and session.goal == goal:
+            if session is not None and _serves(session.goal, goal):
                 return session
         self._warn_of_double_activation(goal)
         self._evaluating = self._make(built, goal, Choice(SGD(), None), training=False)
@@ -163,7 +194,7 @@ class Sessions:
                 goal,
                 choice,
                 LBFGSTrainer(
-                    native, wide.network, gradients, minimize, built, choice.optimizer, any(head.metrics for head in goal)
+                    native, wide.network, gradients, minimize, built, choice.optimizer, any(natives(head.metrics) for head in goal)
                 ),
             )
         return Session(goal, choice, self._native(built, goal, choice.optimizer, training=training))
@@ -206,6 +237,15 @@ class Sessions:
                     UserWarning,
                     stacklevel=4,  # the caller of fit, train_on_batch or evaluate
                 )
+
+
+def _serves(made_for: Goal, goal: Goal) -> bool:
+    """Say whether a trainer made for one goal serves for another: of functions among the metrics it knows nothing."""
+
+    def counted(one: Goal) -> Goal:
+        return tuple(head._replace(metrics=tuple(m for m in head.metrics if not isinstance(m, Function))) for head in one)
+
+    return made_for == goal or counted(made_for) == counted(goal)
 
 
 def _name_of(given: object) -> str | None:

@@ -86,9 +86,10 @@ class Stack:
             )
         return self
 
-    def _predict_rows(self, x: list[Features]) -> list[Array]:
+    def _predict_rows(self, x: list[Features], operation: str) -> list[Array]:
         """Return the values of each output for rows that are checked."""
-        return self._ready("predict").network.predict_all(x, self._scales)
+        with validation.named(operation):
+            return self._ready(operation).network.predict_all(x, self._scales)
 
     def _predict(self, x: object) -> list[Array]:
         """Return the values of each output."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule import _core
 from chainrule.data import Labelled, LabelledRows, Rows, held_out_rows
-from chainrule.targets import with_class_weight
+from chainrule.targets import require_weight, weights, with_class_weight
 from chainrule.validation import Array
 
 # Batches that wait for their step: one is under way while the next is made.
@@ -49,7 +49,12 @@ def stream_data(
     validation_split: float,
 ) -> StreamData:
     """Look at the first batch and check the rest of what a fit on batches is given."""
-    if not (callable(source) or isinstance(source, Iterable)) or isinstance(source, str | bytes | Mapping | np.ndarray):
+    # What has a shape is data: an array, a sparse matrix, a frame.
+    if (
+        not (callable(source) or isinstance(source, Iterable))
+        or isinstance(source, str | bytes | Mapping)
+        or hasattr(source, "shape")
+    ):
         got = type(source).__name__
         raise TypeError(
             f"fit: expected y, or without it x as an iterable of batches (x, y) or (x, y, sample_weight), got {got} alone"
@@ -117,9 +122,10 @@ class Batches:
                 f"fit: expected batches as (x, y) or (x, y, sample_weight), got {type(batch).__name__} as number {number}"
             )
         x, y, weight = batch if len(batch) == 3 else (*batch, None)
-        rows = self._labelled.rows(x, y, weight, "fit", f"batch {number}: ", keep_names=self._kinds is None)
-        if self._class_weight is not None:
-            rows = rows._replace(weight=with_class_weight(self._class_weight, rows.y[0], rows.weight))
+        name = f"batch {number}: "
+        rows = self._labelled.rows(x, y, None, "fit", name, keep_names=self._kinds is None)
+        own = weights(weight, "fit", f"{name}sample_weight", rows.rows)  # all may be 0: an epoch's sum is what must not be
+        rows = rows._replace(weight=with_class_weight(self._class_weight, rows.y, own))
         kinds = [(one.labels, one.values.shape[1:]) for one in rows.y]
         kinds += [(False, one.shape[1:]) for one in rows.x]
         if self._kinds is None:
@@ -241,6 +247,7 @@ class StreamTrainer:
         self._rows += rows.rows
 
     def _finish_epoch(self) -> None:
+        require_weight(np.array(self._weight), "fit", "sample_weight times class_weight of an epoch's batches")
         logs = self.running()
         if self._validation is not None:
             logs |= {f"val_{name}": value for name, value in self._native.evaluate(*self._validation).items()}

@@ -1,6 +1,6 @@
 """Targets and weights, checked against the loss and the number of outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,18 +71,24 @@ def weights(sample_weight: object, operation: str, name: str, rows: int) -> Arra
     _core.require_finite(array, operation, name)
     if rows > 0 and array.min() < 0:
         raise ValueError(f"{operation}: expected {name} of at least 0, got {array.min():g} at row {int(array.argmin())}")
-    if rows > 0 and not array.any():
-        raise ValueError(f"{operation}: expected {name} with a positive sum, got 0")
     return array
 
 
-def with_class_weight(class_weight: object, y: Targets, sample_weight: Array | None) -> Array | None:
+def require_weight(weight: Array | None, operation: str, name: str) -> None:
+    """Raise ValueError where all rows weigh nothing: a mean over them is none."""
+    if weight is not None and not weight.any():
+        raise ValueError(f"{operation}: expected {name} with a positive sum, got 0")
+
+
+def with_class_weight(class_weight: object, y: Sequence[Targets], sample_weight: Array | None) -> Array | None:
     """Multiply the weights of the rows by those of their classes; a class that is not named counts 1."""
     if class_weight is None:
         return sample_weight
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"fit: expected class_weight as a dict from class to weight, got {class_weight!r}")
-    classes = _classes(y)
+    if len(y) > 1:
+        raise ValueError(f"fit: expected class_weight for a model of one output, got one of {len(y)}; use sample_weight")
+    classes = _classes(y[0])
     factors = np.ones(len(classes))
     for label, weight in class_weight.items():
         least = -1 if (classes == -1).any() else 0  # of the hinge loss

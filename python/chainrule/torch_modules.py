@@ -1,8 +1,9 @@
 """Models from PyTorch's modules, and back. PyTorch is imported when one of them is made.
 
-`_FROM` and `_TO` are the tables: one line for a module or a layer.
+`_FROM` and `_TO` are the tables: one line for a module or a layer; `_STEPS` has those that are no module of PyTorch's.
 """
 
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from chainrule import activations
 from chainrule.activations import ActivationFunction
 from chainrule.embedding import Embedding
-from chainrule.layer_calls import Call, layer_calls, unsupported
+from chainrule.layer_calls import Call, Calls, layer_calls, unsupported
 from chainrule.layers import Activation, Dense, Dropout, Layer
+from chainrule.merging import Add, Columns, Concatenate, Multiply
 from chainrule.normalization import BatchNorm, LayerNorm
 from chainrule.validation import Array
 from chainrule.values import Input
@@ -89,27 +91,107 @@ def from_torch(module: Any) -> "Sequential":
 
 
 def to_torch(model: "Stack") -> Any:
-    """Return the model as a ``torch.nn.Sequential``; see `Sequential.to_torch`."""
+    """Return the model as a module of PyTorch's; see `Sequential.to_torch`."""
     torch = _torch("to_torch")
     calls = layer_calls(model, "to_torch", inference=False)
+    taken = {*dir(torch.nn.Sequential()), *dir(torch.fx.GraphModule)}
+    for call in calls.calls:
+        if not taken.isdisjoint(call.name.split(".")):
+            raise TypeError(
+                f"to_torch: expected names of layers that a torch.nn.Module has not itself, got {call.name!r}; rename it"
+            )
+    made = _sequential(torch, calls) if _is_chain(calls) else _graph(torch, calls)
+    result = made.to(getattr(torch, calls.dtype))
+    result.load_state_dict({name: torch.from_numpy(value) for name, value in model.state_dict().items()})
+    return result.eval()
+
+
+def _is_chain(calls: Calls) -> bool:
+    """Say whether each layer is a module, of one name, on what the one before has made."""
+    return (
+        len(calls.inputs) == 1
+        and list(calls.outputs.values()) == [len(calls.calls)]
+        and all(call.inputs == (before,) for before, call in enumerate(calls.calls))
+        and not any(type(call.layer) in _STEPS or "." in call.name or _columns_of(call) for call in calls.calls)
+    )
+
+
+def _sequential(torch: Any, calls: Calls) -> Any:
     modules: OrderedDict[str, Any] = OrderedDict()
-    if len(calls.inputs) != 1 or list(calls.outputs.values()) != [len(calls.calls)]:
-        raise TypeError("to_torch: expected one input and one output, layers one after the other between them")
     (scale,) = calls.inputs.values()
     if scale != 1:
         modules["scale"] = _scale_class()(scale)
-    for before, call in enumerate(calls.calls):
-        if call.inputs != (before,):
-            raise TypeError(f"to_torch: expected layers one after the other, got a branch at {call.layer!r}")
-        make = _TO.get(type(call.layer))
-        if make is None:
-            raise unsupported("to_torch", call)
-        modules[call.name] = make(torch.nn, call)
+    for call in calls.calls:
+        modules[call.name] = _module(torch, call)
         if isinstance(call.layer, Embedding):
             modules[f"{call.name}-flat"] = torch.nn.Flatten()
-    result = torch.nn.Sequential(modules).to(getattr(torch, calls.dtype))
-    result.load_state_dict({name: torch.from_numpy(value) for name, value in model.state_dict().items()})
-    return result.eval()
+    return torch.nn.Sequential(modules)
+
+
+def _graph(torch: Any, calls: Calls) -> Any:
+    graph = torch.fx.Graph()
+    modules: dict[str, Any] = {}
+    values = []
+    for name, scale in calls.inputs.items():
+        value = graph.placeholder("x" if len(calls.inputs) == 1 else f"x_{name}")  # the bare name may be Python's
+        values.append(value if scale == 1 else graph.call_function(operator.mul, (value, scale)))
+    for call in calls.calls:
+        operands = [values[number] for number in call.inputs]
+        if step := _STEPS.get(type(call.layer)):
+            values.append(step(torch, graph, call, operands))
+            continue
+        modules[call.name] = _module(torch, call)
+        if isinstance(call.layer, Embedding):
+            values.append(_looked_up(torch, graph, call, operands[0], calls.columns[call.inputs[0]]))
+        else:
+            values.append(graph.call_module(call.name, tuple(operands)))
+    outputs = tuple(values[number] for number in calls.outputs.values())
+    graph.output(outputs if len(outputs) > 1 else outputs[0])
+    return torch.fx.GraphModule(modules, graph, "Model")
+
+
+def _module(torch: Any, call: Call) -> Any:
+    make = _TO.get(type(call.layer))
+    if make is None:
+        raise unsupported("to_torch", call)
+    return make(torch.nn, call)
+
+
+def _looked_up(torch: Any, graph: Any, call: Call, x: Any, features: int) -> Any:
+    """Add the look-up of some columns' numbers, which may stand among values, and the other columns in front."""
+    assert isinstance(call.layer, Embedding)
+    numbers = list(call.layer._numbers(features))
+    others = [column for column in range(features) if column not in numbers]
+    rows = graph.call_module(call.name, (graph.call_method("long", (_taken(graph, x, numbers),)),))
+    flat = graph.call_function(torch.flatten, (rows, 1))
+    return graph.call_function(torch.cat, ([_taken(graph, x, others), flat], 1)) if others else flat
+
+
+def _taken(graph: Any, x: Any, columns: "list[int] | slice") -> Any:
+    return graph.call_function(operator.getitem, (x, (slice(None), columns)))
+
+
+def _fold(operation: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def folded(torch: Any, graph: Any, call: Call, values: list[Any]) -> Any:
+        result = values[0]
+        for value in values[1:]:
+            result = graph.call_function(operation, (result, value))
+        return result
+
+    return folded
+
+
+def _slice(torch: Any, graph: Any, call: Call, values: list[Any]) -> Any:
+    assert isinstance(call.layer, Columns)
+    return _taken(graph, values[0], slice(call.layer.begin, call.layer.end))
+
+
+_STEPS: dict[type[Layer], Callable[..., Any]] = {
+    Add: _fold(operator.add),
+    Multiply: _fold(operator.mul),
+    Concatenate: lambda torch, graph, call, values: graph.call_function(torch.cat, (values, 1)),
+    Columns: _slice,
+}
 
 
 def _dense(part: Any) -> Layer:
@@ -216,9 +298,11 @@ def _activation(nn: Any, call: Call) -> Any:
 
 def _table(nn: Any, call: Call) -> Any:
     assert isinstance(call.layer, Embedding)
-    if call.layer.columns is not None:
-        raise TypeError(f"to_torch: expected an Embedding of all columns, got {call.layer!r}")
     return nn.Embedding(call.layer.n, call.layer.dim)
+
+
+def _columns_of(call: Call) -> tuple[int, ...] | None:
+    return call.layer.columns if isinstance(call.layer, Embedding) else None
 
 
 def _by_column(nn: Any, call: Call) -> Any:
@@ -253,6 +337,7 @@ def _flat(module: Any, torch: Any) -> Iterator[Any]:
 def _torch(operation: str) -> Any:
     try:
         import torch
+        import torch.fx
     except ImportError as error:
         raise ImportError(f"{operation}: expected PyTorch to be installed; see https://pytorch.org") from error
     return torch

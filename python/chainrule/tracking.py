@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule import validation
-from chainrule.callbacks import Callback, Logs, _Best
+from chainrule.callback_base import Callback, Logs
+from chainrule.monitors import Best
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
@@ -263,7 +264,7 @@ class OptunaPruning(Callback):
                 raise TypeError(f"OptunaPruning: expected a trial of Optuna, got {trial!r}")
         self.trial = trial
         self.monitor = monitor
-        self._monitored = _Best("OptunaPruning", monitor, "auto", 0.0)
+        self._monitored = Best("OptunaPruning", monitor, "auto", 0.0)
         self.interval = validation.integer(interval, "OptunaPruning", "interval", 1)
         self._pruned: type[Exception] = _package("optuna", "OptunaPruning").TrialPruned
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from chainrule import validation
 from chainrule.errors import TrainingDiverged
 from chainrule.history import History
 from chainrule.hooks import CallbackList, CallbackStates
@@ -55,8 +56,10 @@ class FitLoop:
         try:
             self._run()
         except BaseException as error:
-            self._collect()
-            self._callbacks.call("on_train_error", error)
+            try:
+                self._collect()
+            finally:
+                self._callbacks.call("on_train_error", error)
             raise
 
     def _run(self) -> None:
@@ -103,7 +106,8 @@ class FitLoop:
             epochs = self._first + until_epoch - self._trainer.epoch
             until = until_step or epochs * self._trainer.steps_per_epoch
             self._optimizer.hand_lr(self._trainer, until - self._trainer.step)
-            reason = self._trainer.run(self._first + until_epoch, until_step, self._progress.slice_seconds)
+            with validation.named("fit"):
+                reason = self._trainer.run(self._first + until_epoch, until_step, self._progress.slice_seconds)
             self._collect()
             if reason == "converged":
                 self._model.stop_training = True
@@ -111,5 +115,6 @@ class FitLoop:
 
     def _collect(self) -> None:
         if self._trainer.epoch > self._first + self._done:
-            self._history.extend(self._judge(self._trainer.history(self._done - self._before)))
+            epochs = self._trainer.history(self._done - self._before)
             self._done = self._trainer.epoch - self._first
+            self._judge.record(epochs, self._history)

@@ -4,8 +4,11 @@ Arrays pass straight through when the native core can read them (any strides, re
 except that lists become arrays.
 """
 
+import contextlib
 import operator
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +19,20 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 # The element types that the core reads, by NumPy's one-letter codes: float32, float64, bool and the integers of 8 to 64 bits.
 _READABLE = frozenset("fd?bBhHiIlLqQ")
 _FLOATS = frozenset("fd")
+
+# What one operation of the core may be called by another for, where it meets values that no check before could see.
+_INNER = re.compile(r"(predict|evaluate|loss_and_gradients):")
+
+
+@contextlib.contextmanager
+def named(operation: str) -> Iterator[None]:
+    """Let errors of the core about values name the operation that the user has called."""
+    try:
+        yield
+    except (IndexError, ValueError) as error:
+        if type(error) in (IndexError, ValueError) and _INNER.match(str(error)):
+            raise type(error)(_INNER.sub(f"{operation}:", str(error), count=1)) from None
+        raise
 
 
 def integer(value: object, operation: str, name: str, least: int, most: int | None = None) -> int:
@@ -132,10 +149,11 @@ def _converted(value: object, operation: str, name: str) -> Array:
         raise TypeError(
             f"{operation}: expected {name} without masked elements, got a masked array; fill it with {name}.filled(value) or drop the rows"
         )
-    if not isinstance(value, np.ndarray) and hasattr(value, "toarray"):
-        raise TypeError(
-            f"{operation}: expected {name} as a dense array, got {type(value).__name__}; convert it with {name}.toarray()"
-        )
+    for method, wanted in (("toarray", "a dense array"), ("collect", "an array or a frame that is computed")):
+        if not isinstance(value, np.ndarray) and hasattr(value, method):
+            raise TypeError(
+                f"{operation}: expected {name} as {wanted}, got {type(value).__name__}; convert it with {name}.{method}()"
+            )
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -149,6 +167,7 @@ def _unreadable(array: Array, operation: str, name: str) -> str:
         way = f"convert it with {name}.astype({name}.dtype.newbyteorder('='))"
     else:
         got = dtype.name if dtype.names is None else "a structured array"
+        kind = "U" if dtype.kind == "O" and any(isinstance(one, str) for one in array.flat) else dtype.kind
         way = {
             "f": f"convert it with {name}.astype(np.float32) or np.float64",
             "c": f"give its real and imaginary parts as separate columns: {name}.real, {name}.imag",
@@ -157,5 +176,5 @@ def _unreadable(array: Array, operation: str, name: str) -> str:
             "S": "encode text as numbers, for instance np.unique(column, return_inverse=True)[1]",
             "M": "convert times to numbers with .astype('datetime64[s]').astype(np.float64)",
             "m": "convert durations to numbers with .astype('timedelta64[s]').astype(np.float64)",
-        }.get(dtype.kind, "give one array of numbers")
+        }.get(kind, "give one array of numbers")
     return f"{operation}: expected {name} of float32, float64, bool or an integer type, got {got}; {way}"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 
 import chainrule as cr
 
@@ -116,7 +117,10 @@ def test_batches_are_fetched_by_a_thread_that_ends(rows):
 def test_batches_that_do_not_fit(rows):
     x, y, _ = rows
     for source, error, text in (
-        (x, TypeError, "expected y, or without it x as an iterable of batches"),
+        (x, TypeError, "expected y, or without it x as an iterable of batches .*, got ndarray alone"),
+        (scipy.sparse.csr_array(x), TypeError, "expected y, .*, got csr_array alone"),
+        (pd.DataFrame(x), TypeError, "expected y, .*, got DataFrame alone"),
+        (pl.DataFrame(x), TypeError, "expected y, .*, got DataFrame alone"),
         ([], ValueError, "at least one batch, got none"),
         ([x], TypeError, "batches as \\(x, y\\) or"),
         ([(x, y[:9])], ValueError, "batch 0: y with 53 rows"),

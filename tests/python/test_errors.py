@@ -270,3 +270,39 @@ def test_nan_found_when_its_batch_is_read_keeps_the_steps_before():
     for name, value in model.parameters().items():
         np.testing.assert_array_equal(value, expected.parameters()[name])
     model.fit(x, y, **settings)
+
+
+def count_rows(y_true, y_pred):
+    return len(y_true)
+
+
+@pytest.mark.parametrize("metrics", [(), [count_rows]])
+@pytest.mark.parametrize("make_optimizer", [cr.Adam, cr.LBFGS, cr.LevenbergMarquardt])
+def test_a_number_without_a_row_is_an_error_of_what_was_called(metrics, make_optimizer):
+    """The batch with the number changes nothing, running statistics included; the steps before it are taken."""
+    good = np.arange(8.0)[:, None] % 7
+    bad, y = np.where(np.arange(8)[:, None] == 6, 7.0, good), np.ones(8)
+
+    def new():
+        return cr.Sequential([cr.Input(1), cr.Embedding(7, 2), cr.BatchNorm(), cr.Dense(1)], seed=1)
+
+    if make_optimizer is not cr.Adam:
+        model = cr.Sequential([cr.Input(1), cr.Embedding(7, 2), cr.Dense(1)])
+        for data in ({"x": bad}, {"x": good, "validation_data": (bad, y)}):
+            with pytest.raises(IndexError, match=r"^fit: expected whole numbers from 0 below an embedding's size"):
+                model.fit(**{"y": y, "loss": "mse", "optimizer": make_optimizer(), "metrics": metrics, "verbose": 0, **data})
+        return
+    model = new()
+    before = model.parameters()
+    for call in (model.evaluate, model.train_on_batch):
+        with pytest.raises(IndexError, match=f"^{call.__name__}: expected whole numbers"):
+            call(bad, y, loss="mse", metrics=metrics)
+    assert all(np.array_equal(before[name], value) for name, value in model.parameters().items())
+    settings = {"loss": "mse", "batch_size": 2, "shuffle": False, "verbose": 0, "metrics": metrics}
+    for data, rows in (({"x": bad}, 6), ({"x": good, "validation_data": (bad, y)}, 8)):
+        model, expected = new(), new()
+        with pytest.raises(IndexError, match=r"^fit: expected whole numbers"):
+            model.fit(**{"y": y, **settings, **data})
+        expected.fit(good[:rows], y[:rows], **settings)
+        after = expected.parameters()
+        assert all(np.array_equal(after[name], value) for name, value in model.parameters().items())

@@ -1,11 +1,13 @@
 """Frames of pandas and polars: columns go by name wherever x is read, and every type of numbers is read."""
 
+import decimal
 import json
 import pickle
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import safetensors
 
@@ -160,6 +162,80 @@ def test_forged_names_are_refused(tmp_path, rows, names):
         cr.load(path)
     with pytest.raises(cr.CorruptFileError, match="expected "):
         net().fit(*rows, resume_from=path, **SETTINGS)
+
+
+# --- types of columns -------------------------------------------------------------------------------------------------------------
+
+
+def pandas_types():
+    def arrow(kind, values):
+        return pd.array(values, pd.ArrowDtype(kind))
+
+    whole, missing, truth = [3, 0, 1, 2], [3, None, 1, 2], [True, False, True, True]
+    return {
+        "Int64": (pd.array(whole, "Int64"), pd.array(missing, "Int64")),
+        "Float64": (pd.array(whole, "Float64"), pd.array(missing, "Float64")),
+        "boolean": (pd.array(truth, "boolean"), pd.array([True, None, False, True], "boolean")),
+        "int8[pyarrow]": (pd.array(whole, "int8[pyarrow]"), pd.array(missing, "int8[pyarrow]")),
+        "double[pyarrow]": (pd.array(whole, "double[pyarrow]"), pd.array(missing, "double[pyarrow]")),
+        "float[pyarrow]": (pd.array(whole, "float[pyarrow]"), pd.array(missing, "float[pyarrow]")),
+        "bool[pyarrow]": (pd.array(truth, "bool[pyarrow]"), pd.array([True, None, False, True], "bool[pyarrow]")),
+        "decimal": (arrow(pa.decimal128(5, 2), whole), arrow(pa.decimal128(5, 2), missing)),
+        "Sparse[int]": (pd.arrays.SparseArray(whole), None),
+        "Sparse[float]": (pd.arrays.SparseArray([3.0, 0, 1, 2]), pd.arrays.SparseArray([3.0, np.nan, 1, 2])),
+    }
+
+
+@pytest.mark.parametrize("beside", [{}, {"b": [0.5, 1, 2, 3]}], ids=["alone", "beside floats"])
+@pytest.mark.parametrize("kind", pandas_types())
+def test_every_type_of_numbers_of_pandas(kind, beside):
+    whole, missing = pandas_types()[kind]
+    y, settings = np.arange(4.0), {"loss": "mse", "verbose": 0}
+    model, expected = net(), net()
+    model.fit(pd.DataFrame({"a": whole, **beside}), y, **settings)
+    expected.fit(np.column_stack([np.array([float(one) for one in whole]), *beside.values()]), y, **settings)
+    assert all(np.array_equal(value, expected.parameters()[name]) for name, value in model.parameters().items())
+    if missing is not None:
+        with pytest.raises(ValueError, match="fit: expected finite values in x, got nan at row 1, column 0"):
+            net().fit(pd.DataFrame({"a": missing, **beside}), y, **settings)
+
+
+@pytest.mark.parametrize(
+    "column", [pd.interval_range(0, 4), list("abcd"), pd.Categorical([1, 2, 1, 2]), pd.date_range("2020", periods=4)]
+)
+def test_other_types_are_named(column):
+    with pytest.raises(TypeError, match="fit: expected x with columns of numbers, got others in 'a'"):
+        net().fit(pd.DataFrame({"a": column, "b": 1.0}), np.arange(4.0), loss="mse", verbose=0)
+
+
+def test_half_precision_is_refused_as_of_arrays():
+    half = pd.DataFrame({"a": pd.array(np.arange(4, dtype=np.float16), pd.ArrowDtype(pa.float16()))})
+    with pytest.raises(TypeError, match=r"fit: expected x of float32, .*got float16; convert it with x.astype\(np.float32\)"):
+        net().fit(half, np.arange(4.0), loss="mse", verbose=0)
+
+
+def test_polars_decimals_and_truth():
+    columns = {"a": [decimal.Decimal(1), None], "b": [True, None]}
+    for name, values in columns.items():
+        with pytest.raises(ValueError, match="got nan at row 1, column 0"):
+            net().fit(pl.DataFrame({name: values}), [0.0, 1.0], loss="mse", verbose=0)
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    lazy = pl.LazyFrame({"a": [1.0, 2.0]})
+    with pytest.raises(TypeError, match=r"fit: expected x as an array or a frame .*, got LazyFrame; convert it with x.collect\(\)"):
+        net().fit(lazy, [1.0, 2.0], loss="mse", verbose=0)
+    with pytest.raises(TypeError, match=r"got LazyFrame; convert it with y.collect\(\)"):
+        net().fit([[1.0], [2.0]], lazy, loss="mse", verbose=0)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [["a", "b"], np.array(["a", "b"], object), pd.Series(["a", "b"]), pd.Series(pd.Categorical(["a", "b"])), pl.Series(["a", "b"])],
+)
+def test_text_as_targets_is_to_be_encoded(y):
+    with pytest.raises(TypeError, match=r"fit: expected y of float32, .*encode text as numbers, for instance np.unique\(column"):
+        net().fit(np.ones((2, 1)), y, loss="cross_entropy", verbose=0)
 
 
 # --- what fails changes nothing ---------------------------------------------------------------------------------------------------

@@ -143,6 +143,31 @@ def test_class_weight_equals_sample_weight(blobs):
     assert_same(models[0].parameters().values(), models[1].parameters().values())
 
 
+def test_weights_that_leave_no_row(rng):
+    x, labels = rng.normal(size=(8, 3)), np.repeat([0, 1], 4)
+    first, last = 1.0 - labels, labels.astype(float)
+    batches = [(x[:4], labels[:4], first[:4]), (x[4:], labels[4:], first[4:])]
+    product = "sample_weight times class_weight of"
+    for given, text in (
+        ({"sample_weight": first, "validation_split": 0.5}, "sample_weight of the rows held out by validation_split"),
+        ({"sample_weight": last, "validation_split": 0.5}, f"{product} the rows to train on"),
+        ({"class_weight": {0: 0, 1: 0}}, f"{product} the rows to train on"),
+        ({"class_weight": {1: 0}, "sample_weight": last}, f"{product} the rows to train on"),
+        ({"validation_data": (x, labels, 0 * first)}, "validation sample_weight"),
+        ({"x": batches, "y": None, "class_weight": {0: 0}}, f"{product} an epoch's batches"),
+        ({"x": [(x, labels, 0 * first)], "y": None}, f"{product} an epoch's batches"),
+    ):
+        model = cr.Sequential([cr.Dense(2)])
+        with pytest.raises(ValueError, match=f"^fit: expected {text} with a positive sum, got 0$"):
+            model.fit(**{"x": x, "y": labels, "loss": "cross_entropy", "verbose": 0, **given})
+        assert model.history is None or not model.history.epoch
+    # A batch of a stream may weigh nothing, as one of an array may.
+    one, other = (cr.Sequential([cr.Dense(2)], seed=1) for _ in range(2))
+    one.fit(x, labels, sample_weight=first, batch_size=4, shuffle=False, loss="cross_entropy", verbose=0)
+    other.fit(batches, loss="cross_entropy", verbose=0)
+    assert_same(one.parameters().values(), other.parameters().values())
+
+
 def test_no_rows_and_one_row(rng):
     model = cr.Sequential([cr.Input(3), cr.Dense(2)], dtype="float64")
     empty = model.predict(np.zeros((0, 3)))

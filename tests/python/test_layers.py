@@ -188,6 +188,55 @@ def test_data_by_list_or_dict_and_a_held_out_part(tables):
     )
 
 
+def test_a_given_loss_has_weights_of_one(tables):
+    x, y = tables
+    two = ["mse", "cross_entropy"]
+
+    def total(logs, price, sold):
+        return price * logs["price_loss"] + sold * logs["sold_loss"]
+
+    model = two_headed()
+    model.fit(x, y, loss=two, loss_weights=[0.5, 3], verbose=0)
+    for loss, weights in ((None, (0.5, 3)), (two, (1, 1))):
+        logs = model.evaluate(x, y, loss=loss)
+        assert logs["loss"] == pytest.approx(total(logs, *weights), rel=1e-12)
+        value, _ = model.loss_and_gradients(x, y, loss=loss)
+        assert value == pytest.approx(logs["loss"], rel=1e-12)
+    logs = model.fit(x, y, verbose=0).last()
+    assert logs["loss"] == pytest.approx(total(logs, 0.5, 3), rel=1e-12)
+    for logs in (model.fit(x, y, loss=two, verbose=0).last(), model.train_on_batch(x, y)):
+        assert logs["loss"] == pytest.approx(total(logs, 1, 1), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metrics", "twice"),
+    [
+        (["val", "a"], (), "val_loss"),
+        (["a", "val_a"], (), "val_a_loss"),
+        (["a", "a_b"], {"a": lambda: "b_loss"}, "a_b_loss"),
+        (["a", "a_b"], {"a": lambda: "b_mse", "a_b": lambda: "mse"}, "a_b_mse"),
+    ],
+)
+def test_names_that_collide_in_logs(outputs, metrics, twice):
+    def function(name):
+        def found(y_true, y_pred):
+            return 0.0
+
+        found.__name__ = name
+        return found
+
+    source = cr.Input(3)
+    model = cr.Model(source, {name: cr.Dense(1)(source) for name in outputs})
+    before = model.parameters()
+    chosen = {head: [function(make())] for head, make in metrics.items()} if metrics else ()
+    with pytest.raises(
+        ValueError, match=rf"fit: expected outputs and metrics whose names differ .*, got '{twice}' twice; rename one"
+    ):
+        model.fit(np.ones((4, 3)), [np.ones(4)] * 2, loss="mse", metrics=chosen, verbose=0)
+    assert all(np.array_equal(before[name], value) for name, value in model.parameters().items())
+    assert model.optimizer is None
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_same_bits_for_any_number_of_threads(rng, dtype):
     x = rng.normal(size=(203, 12))

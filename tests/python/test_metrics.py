@@ -219,6 +219,40 @@ def test_a_function_that_fails_is_heard():
     assert np.isfinite(model.fit(np.ones((5, 2)), np.ones((5, 2)), loss="mse", verbose=0).history["loss"]).all()
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_function_that_raises_ends_the_fit_once_and_in_order(tmp_path, blobs, fingerprint, error):
+    """The epoch is done and in the history, with NaN for what the function owes; a file of the model goes on."""
+    x, y = blobs
+    calls, told, path = [], [], tmp_path / "net.safetensors"
+
+    def share(y_true, y_pred):
+        calls.append(len(y_true))
+        if len(calls) == 6:  # the validation of the third epoch
+            raise error
+        return 0.5
+
+    class Told(cr.Callback):
+        def on_train_error(self, error):
+            told.append(type(error))
+
+    def fit(model, **more):
+        settings = {"epochs": 4, "loss": "cross_entropy", "metrics": ["accuracy", share], "validation_split": 0.1, "verbose": 0}
+        return model.fit(x, y, **settings, **more)
+
+    model, whole, resumed = (cr.Sequential([cr.Dense(4, "tanh"), cr.Dense(3)], seed=1) for _ in range(3))
+    with pytest.raises(error):
+        fit(model, callbacks=Told())
+    assert (len(calls), told) == (6, [error])
+    assert len(model.history) == 3
+    np.testing.assert_array_equal(model.history.history["val_share"], [0.5, 0.5, np.nan])
+    model.save(path)
+    expected = fit(whole).history
+    history = fit(resumed, resume_from=path).history
+    assert list(history) == list(expected) == ["loss", "accuracy", "share", "val_loss", "val_accuracy", "val_share"]
+    assert all(history[name] == expected[name] for name in expected if not name.endswith("share"))
+    assert fingerprint(resumed) == fingerprint(whole)
+
+
 def test_names_classes_and_instances():
     expected = (cr.metrics.Accuracy(), cr.metrics.TopK(5), cr.metrics.TopK(2), cr.metrics.AUC())
     assert cr.metrics.metrics(["accuracy", cr.metrics.TopK, "top_2", cr.metrics.AUC()]) == expected

@@ -54,6 +54,14 @@ def agree(model, path, x):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=BOUND[model.dtype] * np.abs(ours).max(initial=1e-300))
 
 
+def test_an_input_and_an_output_of_one_name_are_refused(path):
+    a, b = cr.Input(2, name="a"), cr.Input(2, name="b")
+    model = cr.Model([a, b], {"sum": cr.Dense(1)(cr.concatenate([a, b])), "b": cr.Dense(1)(b)})
+    with pytest.raises(ValueError, match=r"^export_onnx: expected names of inputs .*, got 'b' for both; rename one of them$"):
+        model.export_onnx(path)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("dtype", BOUND)
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
 def test_activations(path, dtype, activation):

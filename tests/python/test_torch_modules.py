@@ -84,8 +84,68 @@ def test_embeddings(rng):
         with torch.no_grad():
             expected = module(torch.from_numpy(numbers)).numpy()
         np.testing.assert_allclose(model.predict(numbers), expected, rtol=0, atol=BOUND["float32"] * np.abs(expected).max())
-    with pytest.raises(TypeError, match="expected an Embedding of all columns"):
-        cr.Sequential([cr.Input(3), cr.Embedding(7, 4, columns=[1])]).to_torch()
+
+
+STRUCTURES = {
+    "columns of numbers": lambda: cr.Sequential([cr.Input(5, scale=2), cr.Embedding(9, 4, columns=[3, 1]), cr.Dense(2, "tanh")]),
+    "numbers before values": lambda: cr.Sequential([cr.Input(5), cr.Embedding(9, 4, columns=[0, 1, 2, 3, 4]), cr.LayerNorm()]),
+    "residual": lambda: cr.Sequential([cr.Input(5), cr.Residual(cr.LayerNorm(), cr.Residual(cr.Dense(5, "gelu"))), cr.Dense(1)]),
+    "a user's composite": lambda: cr.Sequential([cr.Input(5), Doubled(name="twice"), cr.Dense(1)]),
+}
+
+
+class Doubled(cr.layers.Composite):
+    def __init__(self, name):
+        super().__init__(name)
+        self.inner = cr.Dense(3, "silu", name="inner")
+
+    def call(self, x):
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_structures_of_one_input(rng, dtype, structure):
+    model = STRUCTURES[structure]()
+    model = cr.Sequential([cr.Input(5, scale=model._scales[0]), *model.layers], dtype=dtype, seed=3)
+    module = model.to_torch()
+    assert set(module.state_dict()) == set(model.state_dict())
+    x = rng.integers(0, 4, (30, 5))
+    for one in (module, pickle.loads(pickle.dumps(module))):
+        assert not one.training
+        agree(model, one, x, dtype)
+
+
+def everything():
+    """Two inputs, three outputs, and every way to put values together."""
+    numbers, kind = cr.Input(4, name="numbers", scale=0.5), cr.Input(2, name="class")
+    h = cr.concatenate([numbers[:, 1:3], cr.Embedding(5, 2, name="table", columns=[1])(kind), numbers])
+    h = cr.Residual(cr.Dense(9, "relu"), cr.BatchNorm(), cr.Dropout(0.5), cr.Dense(9), name="block")(h)
+    gate = cr.multiply([h, cr.Dense(9, "sigmoid")(h), h])
+    return cr.Model([numbers, kind], {"price": cr.Dense(1)(gate), "gate": cr.add([gate, h, h]), "sum": kind + kind}, seed=2)
+
+
+def test_structures_of_several_inputs_and_outputs(rng):
+    model = everything()
+    x = [rng.normal(size=(30, 4)).astype(np.float32), rng.integers(0, 5, (30, 2)).astype(np.float32)]
+    y = [np.zeros(30), np.zeros((30, 9)), np.zeros((30, 2))]
+    model.fit(x, y, epochs=2, loss="mse", verbose=0)
+    module = model.to_torch()
+    assert set(module.state_dict()) - {"block.1.num_batches_tracked"} == set(model.state_dict())
+    assert module.get_submodule("block.0").weight.requires_grad
+    tensors = [torch.from_numpy(part) for part in x]
+    for one in (module, pickle.loads(pickle.dumps(module))):
+        with torch.no_grad():
+            found = one(*tensors)
+        assert isinstance(found, tuple)
+        for ours, theirs in zip(model.predict(x), found, strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=BOUND["float32"] * np.abs(ours).max())
+    module.train()
+    assert not torch.equal(module(*tensors)[0], found[0])  # dropout
+    before = model.parameters()
+    with torch.no_grad():
+        module.get_submodule("block.0").weight.zero_()
+    np.testing.assert_array_equal(model.parameters()["block.0.kernel"], before["block.0.kernel"])
 
 
 def test_parameters_are_copies_with_the_same_names():
@@ -194,10 +254,12 @@ def test_modules_of_others_are_refused():
 def test_to_torch_refusals():
     with pytest.raises(TypeError, match="to_torch: expected layers and activations of chainrule's own"):
         cr.Sequential([cr.Input(1), cr.Dense(1, np.sin)]).to_torch()
-    x = cr.Input(2)
-    with pytest.raises(TypeError, match="to_torch: expected layers one after the other, got a branch at Add"):
-        cr.Sequential([x, cr.Residual(cr.Dense(2)), cr.Dense(1)]).to_torch()
-    with pytest.raises(TypeError, match="to_torch: expected one input and one output"):
-        cr.Model(x, [cr.Dense(1)(x), cr.Dense(2)(x)]).to_torch()
+    with pytest.raises(TypeError, match="to_torch: expected layers and activations of chainrule's own"):
+        cr.Sequential([cr.Input(2), cr.Residual(cr.Dense(2, np.sin))]).to_torch()
+    for name in ("train", "graph", "extend"):
+        with pytest.raises(
+            TypeError, match=f"to_torch: expected names of layers that a torch.nn.Module has not itself, got '{name}'"
+        ):
+            cr.Sequential([cr.Input(2), cr.Dense(2, name=name)]).to_torch()
     with pytest.raises(cr.ChainruleError, match="to_torch: expected a built model"):
         cr.Sequential([cr.Dense(1)]).to_torch()

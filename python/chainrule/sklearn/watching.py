@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chainrule.callbacks import Callback, Logs
+from chainrule.callback_base import Callback, Logs
 from chainrule.sklearn.parameters import Estimator
 from chainrule.sklearn.solvers import Solver
 

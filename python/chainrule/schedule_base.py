@@ -1,0 +1,105 @@
+"""The base of the schedules: a learning rate as a function of the position in a training."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from chainrule import validation
+from chainrule.callback_base import Callback
+from chainrule.names import Configured
+from chainrule.validation import Array
+
+if TYPE_CHECKING:
+    from chainrule._core import Trainer
+
+Unit = Literal["step", "epoch"]
+
+
+class Schedule(Configured):
+    """Base of the schedules: the learning rate as a function of the position t.
+
+    Attributes
+    ----------
+    unit : {"step", "epoch"}
+        What a position counts: updates, or epochs.
+    """
+
+    unit: Unit = "step"
+    _length = 100  # positions worth drawing
+    _name: ClassVar[str]  # as users call it, where that is not the class's name
+
+    def at(self, t: Array) -> Array:
+        """Return the learning rates at an array of positions."""
+        raise NotImplementedError
+
+    def __call__(self, t: int) -> float:
+        """Return the learning rate at position t."""
+        return float(self.at(np.array([validation.integer(t, type(self).__name__, "t", 0)]))[0])
+
+    def coming(self, trainer: "Trainer", accumulate: int, batches: int) -> Array:
+        """Return the learning rates of a trainer's coming batches, of which `accumulate` make one update."""
+        ahead = np.arange(batches)
+        if self.unit == "epoch":
+            t = trainer.epoch + (trainer.step + ahead) // max(trainer.steps_per_epoch, 1)
+        else:
+            t = (trainer.iterations + ahead) // accumulate
+        return self.at(t)
+
+    def callbacks(self) -> list[Callback]:
+        """Return what the schedule wants called during a fit."""
+        return []
+
+    def plot(self, path: "str | PathLike[str] | None" = None, steps: int | None = None) -> Any:
+        """Draw the learning rate.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            Where to save the picture.
+        steps : int, optional
+            The number of positions; left out, as many as show it all.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Not shown: in a notebook it displays itself, elsewhere save it.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("Schedule.plot: expected matplotlib to be installed; pip install 'chainrule[plot]'") from error
+        count = self._length + 1 if steps is None else validation.integer(steps, "Schedule.plot", "steps", 1)
+        t = np.unique(np.linspace(0, count - 1, min(count, 2000)).astype(np.int64))
+        figure = Figure(figsize=(5, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(t, self.at(t), drawstyle="steps-post")
+        axes.set_xlabel("update" if self.unit == "step" else "epoch")
+        axes.set_ylabel("learning rate")
+        axes.set_title(repr(self), fontsize="small")
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return super().__repr__().replace(name, vars(type(self)).get("_name", name), 1)
+
+
+def checked_lr(value: object, operation: str) -> float:
+    """Return a learning rate."""
+    return validation.real(value, operation, "lr", least=0)
+
+
+def checked_unit(value: object, operation: str) -> Unit:
+    """Return a unit."""
+    if value == "step":
+        return "step"
+    if value == "epoch":
+        return "epoch"
+    raise ValueError(f"{operation}: expected unit 'step' or 'epoch', got {value!r}")
