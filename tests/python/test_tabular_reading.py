@@ -149,6 +149,7 @@ def test_names_that_are_known_make_a_header_or_none(tmp_path: Path) -> None:
     assert list(read(tmp_path, "2019,2020\n2,3\n", only=["2020", "2019"]).columns) == ["2019", "2020"]
     assert list(read(tmp_path, "a,b\nc,d\n", only=["column_1", "column_2"]).columns) == ["column_1", "column_2"]
     assert read(tmp_path, "a,b\n1,2\n", only=["column_1", "column_2"]).columns == {}
+    assert read(tmp_path, "oops,2\n1,2\n", only=["column_1", "column_2"]).lines == [1, 2]
     assert cells(read(tmp_path, "a,b\n1,2\n", only=["b", "c"])) == {"b": [2.0]}
 
 
@@ -177,6 +178,7 @@ def test_columns_by_name_and_position(tmp_path: Path) -> None:
         ("\n\n", "got a file without one"),
         ("a,b\n", "expected rows below the header"),
         ("a,b\n1,2\n\n1,2,3\n", "line 4: expected 2 cells, as in line 1, got 3"),
+        ('a,b\n1\n1,"2\n3\n', "line 2: expected 2 cells, as in line 1, got 1"),
         ('a,b\n1,"2\n3\n', "line 2: .*unexpected end of data"),
         ('a,b\n1,"2"3\n', "line 2: .*expected after"),
         ("a,a\n1,2\n", "line 1: expected each column's name once, got 'a' for columns 1 and 2"),

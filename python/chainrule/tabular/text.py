@@ -131,23 +131,13 @@ def read(
 
 def _blocks(file: _File, separator: str, *, skip: bool = False) -> Iterator[Block]:
     """Give the rows, but for the first if wanted, some at a time: the lines on which they begin, and the columns' cells."""
-    records = _records(file, separator)
-    block = list(islice(records, _ROWS))
-    if not block:
-        return
-    begin, cells = block[0]
-    width = len(cells)
-    del block[: int(skip)]
-    while block:
-        for line, cells in block:
-            if len(cells) != width:
-                raise ValueError(f"{file.path}, line {line}: expected {width} cells, as in line {begin}, got {len(cells)}")
+    records = islice(_records(file, separator), int(skip), None)
+    while block := list(islice(records, _ROWS)):
         yield [line for line, _ in block], list(zip(*(cells for _, cells in block), strict=True))
-        block = list(islice(records, _ROWS))
 
 
 def _records(file: _File, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give the lines that have cells, each with the number of the line on which it begins."""
+    """Give the lines that have cells, as many each, with the number of the line on which it begins."""
     limit = csv.field_size_limit(_LONGEST_CELL)
     last = ""
 
@@ -157,11 +147,14 @@ def _records(file: _File, separator: str) -> Iterator[tuple[int, list[str]]]:
         return line
 
     reader = csv.reader(map(seen, file.lines()), delimiter=separator, skipinitialspace=True, strict=True)
-    begin = 1
+    begin, first, width = 1, 0, 0
     try:
         for cells in reader:
             # A cell of quotes with nothing between them is one, a blank line is none.
             if _has_cells(cells) or last.strip():
+                first, width = first or begin, width or len(cells)
+                if len(cells) != width:
+                    raise ValueError(f"{file.path}, line {begin}: expected {width} cells, as in line {first}, got {len(cells)}")
                 yield begin, cells
             begin = reader.line_num + 1
     except csv.Error as error:
@@ -192,15 +185,19 @@ def _separator(file: _File) -> str:
 
 
 def _has_header(columns: Sequence[Sequence[str]], separator: str, known: Collection[str], unnamed: Sequence[str]) -> bool:
-    """Say whether the first line has names: those that are known, or a word above numbers, or no number."""
+    """Say whether the first line has names: those that are known; or a word above numbers, or no number.
+
+    Both, where the names that are known are those of a table without a header.
+    """
     first = [column[0].strip() for column in columns]
     if known and set(known) <= set(first):
         return True
-    words = [cell.casefold() not in MISSING and not _is_number(cell, separator) for cell in first]
-    if any(word and _are_numbers(column[1:], separator) for word, column in zip(words, columns, strict=True)):
-        return True
-    without = bool(known) and set(known) <= set(unnamed)
-    return not without and not any(_is_number(cell, separator) for cell in first)
+    numbers = [_is_number(cell, separator) for cell in first]
+    words = [not number and cell.casefold() not in MISSING for number, cell in zip(numbers, first, strict=True)]
+    above = any(word and _are_numbers(column[1:], separator) for word, column in zip(words, columns, strict=True))
+    if known and set(known) <= set(unnamed):
+        return above and not any(numbers)
+    return above or not any(numbers)
 
 
 def _is_number(cell: str, separator: str) -> bool:
