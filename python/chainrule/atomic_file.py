@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _SUFFIX = ".tmp"
+_RANDOM_BYTES = 8
+_LONGEST_NAME = 255  # in bytes, of Linux' file systems
 
 
 def write(path: "str | os.PathLike[str]", parts: "Iterable[bytes | memoryview]", operation: str) -> None:
@@ -43,12 +45,22 @@ def write(path: "str | os.PathLike[str]", parts: "Iterable[bytes | memoryview]",
         raise OSError(error.errno, f"{operation}: {error.strerror}", os.fspath(path)) from None
 
 
+def cut(name: str, more: int) -> str:
+    """Return a name, cut off so that with so many bytes more it is none that is too long for a file."""
+    data = os.fsencode(name)
+    return name if len(data) + more <= _LONGEST_NAME else data[: _LONGEST_NAME - more].decode(errors="ignore")
+
+
+def _prefix(target: Path) -> str:
+    return f".{cut(target.name, len('..') + 2 * _RANDOM_BYTES + len(_SUFFIX))}."
+
+
 def _create_beside(target: Path) -> tuple[int, Path]:
     mode = 0o666
     with contextlib.suppress(FileNotFoundError):
         mode = target.stat().st_mode & 0o777
     while True:
-        beside = target.parent / f".{target.name}.{secrets.token_hex(8)}{_SUFFIX}"
+        beside = target.parent / f"{_prefix(target)}{secrets.token_hex(_RANDOM_BYTES)}{_SUFFIX}"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         _lock(descriptor, wait=True)
         if os.fstat(descriptor).st_nlink > 0:
@@ -57,7 +69,7 @@ def _create_beside(target: Path) -> tuple[int, Path]:
 
 
 def _remove_orphans(target: Path) -> None:
-    prefix = f".{target.name}."
+    prefix = _prefix(target)
     for entry in target.parent.iterdir():
         if not (entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX)):
             continue

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
-    except (cr.ChainruleError, ImportError, OSError, ValueError) as error:
+    except (cr.ChainruleError, ImportError, OSError, TypeError, ValueError) as error:
         print(f"chainrule {arguments.command}: {error}", file=sys.stderr)
         return 1
 
@@ -67,8 +67,8 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument("--test", type=float, default=0.2, help="the part of the rows to test on (default: %(default)s)")
     train.add_argument("--seed", type=int, default=0, help="of the split and all else that is random (default: %(default)s)")
     train.add_argument("--epochs", type=_positive, help="at most; training stops early anyway (default: by the number of rows)")
-    train.add_argument("--drop", metavar="NAMES", help="columns not to learn from, with commas between them")
-    train.add_argument("--no-header", action="store_true", help="the first line is a row (default: it is one if it has a number)")
+    train.add_argument("--drop", metavar="NAMES", help="columns not to learn from, by name or position, with commas between them")
+    train.add_argument("--no-header", action="store_true", help="the first line is a row (default: by its cells and those below)")
     train.add_argument("--threads", type=_positive, help="at most so many threads (default: what the process may use)")
     train.add_argument("--out", type=Path, help="the folder for model and report (default: the file's name with -model)")
     train.set_defaults(run=_train)

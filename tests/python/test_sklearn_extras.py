@@ -183,7 +183,7 @@ def test_batch_norm_keeps_its_statistics_through_stops_and_pickles():
     estimator = classifier(hidden_layer_sizes=(16, 8), batch_norm=True, early_stopping=True, batch_size=30).fit(IRIS, SPECIES)
     assert estimator.score(IRIS, SPECIES) > 0.9
     values, z = estimator.model_.parameters(), IRIS
-    for i, place in enumerate(("1", "4")):
+    for i, place in enumerate(("norm_0", "norm_1")):
         z = z @ estimator.coefs_[i] + estimator.intercepts_[i]
         scale, shift, mean, variance = (values[f"{place}.{name}"] for name in ("scale", "shift", "running_mean", "running_var"))
         z = np.maximum(scale * (z - mean) / np.sqrt(variance + 1e-5) + shift, 0)
@@ -309,6 +309,64 @@ def test_verbose_prints_a_line_for_each_iteration(solver, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"Iteration {i + 1}, loss = {loss:.8f}" for i, loss in enumerate(estimator.loss_curve_)]
     assert len(lines) == 4
+
+
+@pytest.mark.parametrize("change", [{"activation": "gelu"}, {"dropout": 0.9}, {"batch_norm": True}])
+def test_what_is_set_after_a_fit_acts_in_the_next_one_and_not_before(change):
+    for fit in ("fit", "partial_fit"):
+        fitted = regressor(max_iter=100, warm_start=True).fit(X, Y)
+        before = fitted.predict(X)
+        fitted.set_params(**change)
+        np.testing.assert_array_equal(fitted.predict(X), before)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(X), before)
+        coefs = fitted.coefs_
+        getattr(fitted.set_params(learning_rate_init=1e-30, max_iter=1), fit)(X, Y)
+        np.testing.assert_allclose(fitted.coefs_[0], coefs[0], atol=1e-20)  # gone on with
+        wanted = regressor(**change).set_params(max_iter=1, learning_rate_init=1e-30).fit(X, Y)
+        wanted.coefs_, wanted.intercepts_ = fitted.coefs_, fitted.intercepts_
+        if "batch_norm" not in change:  # whose statistics have seen one batch more here and there
+            np.testing.assert_array_equal(fitted.predict(X), wanted.predict(X))
+        kinds = [type(layer).__name__ for layer in wanted.model_.layers]
+        assert [type(layer).__name__ for layer in fitted.model_.layers] == kinds
+
+
+def test_normalisation_and_its_statistics_outlive_a_new_dropout():
+    fitted = regressor(hidden_layer_sizes=(8, 8), batch_norm=True, max_iter=20, warm_start=True).fit(X, Y)
+    before = fitted.model_.parameters()
+    fitted.set_params(dropout=0.1, learning_rate_init=1e-30, max_iter=1).partial_fit(X, Y)
+    after = fitted.model_.parameters()
+    assert set(before) == set(after)
+    for name in ("norm_0.scale", "norm_1.shift", "dense_1.kernel"):
+        np.testing.assert_allclose(after[name], before[name], atol=1e-20)
+
+
+def test_the_best_parameters_of_another_network_are_forgotten():
+    fitted = classifier(early_stopping=True, warm_start=True).fit(IRIS, SPECIES)
+    best = fitted.best_validation_score_
+    fitted.set_params(batch_norm=True, activation="tanh", max_iter=1, learning_rate_init=1e-30).fit(IRIS, SPECIES)
+    assert len(fitted.validation_scores_) == 1
+    assert fitted.best_validation_score_ == fitted.validation_scores_[0] < best
+    assert fitted._best_parameters.keys() == fitted.model_.parameters().keys()
+
+
+def test_other_layers_are_no_warm_start():
+    for sizes, y, known in (((7,), Y, r"\[20, 1\]"), ((20, 20), Y, r"\[20, 1\]"), ((20,), np.stack([Y, Y], axis=1), r"\[20, 1\]")):
+        for fit in ("fit", "partial_fit"):
+            fitted = regressor(max_iter=2, warm_start=True).fit(X, Y)
+            before = fitted.predict(X)
+            with pytest.raises(ValueError, match=f"MLPRegressor: expected layers of {known} units, as in the last fit, .* got"):
+                getattr(fitted.set_params(hidden_layer_sizes=sizes), fit)(X, y)
+            np.testing.assert_array_equal(fitted.predict(X), before)
+            fitted.set_params(warm_start=False).fit(X, y)
+
+
+def test_a_new_loss_has_its_own_outputs():
+    fitted = regressor(warm_start=True, max_iter=5).fit(X, Y + 2)
+    fitted.set_params(loss="poisson", max_iter=300)
+    assert fitted.out_activation_ == "identity"
+    fitted.fit(X, Y + 2)
+    assert fitted.out_activation_ == "exp"
+    assert fitted.score(X, Y + 2) > 0.9
 
 
 def test_partial_fit_takes_a_new_alpha():

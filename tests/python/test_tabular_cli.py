@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import importlib.util
 import os
@@ -48,7 +49,7 @@ def test_train_and_predict(
 ) -> None:
     done = run("train", table.name, "--target", "dear", "--epochs", "30", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "flats-model"
+    folder = tmp_path / "flats.v1-model"  # flats.v2.csv has another
     assert {"model.safetensors", "report.md"} <= {one.name for one in folder.iterdir()}
     assert "epoch" in done.stdout
     assert "note: flat_id is dropped: an identifier" in done.stdout
@@ -57,7 +58,7 @@ def test_train_and_predict(
     assert f"{trained.metrics['accuracy']:.4f}" in done.stdout
 
     (tmp_path / "new.csv").write_text("town;size\nUlm;190\nBonn;30\nRome;\n")
-    done = run("predict", "flats-model", "new.csv", folder=tmp_path)
+    done = run("predict", folder.name, "new.csv", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert list(rows[0]) == ["dear", "probability no", "probability yes"]
@@ -65,14 +66,29 @@ def test_train_and_predict(
     assert all(float(row["probability no"]) + float(row["probability yes"]) == pytest.approx(1, abs=1e-5) for row in rows)
 
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["predict", "flats-model", "new.csv", "--out", "answer.csv"]) == 0
+    assert cli.main(["predict", folder.name, "new.csv", "--out", "answer.csv"]) == 0
     assert capsys.readouterr().out == "answer.csv: 3 predictions\n"
     assert list(csv.DictReader((tmp_path / "answer.csv").read_text().splitlines())) == rows
 
     (tmp_path / "other.csv").write_text("place,size\nUlm,190\n")
-    assert cli.main(["predict", "flats-model", "other.csv"]) == 1
+    assert cli.main(["predict", folder.name, "other.csv"]) == 1
     expected = "chainrule predict: other.csv: expected the columns that the model was trained on, missing: 'town'\n"
     assert capsys.readouterr().err == expected
+
+    (tmp_path / "odd.csv").write_text("town,size\nUlm,190\nBonn,much\n?,more\n")
+    assert cli.main(["predict", folder.name, "odd.csv"]) == 0
+    expected = "note: size: 2 cells are no numbers and count as missing, the first is 'much' (odd.csv, line 3, column 'size')\n"
+    assert capsys.readouterr().err == expected
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    before = (tmp_path / "answer.csv").read_text()
+    monkeypatch.setattr("os.fsync", fail)
+    assert cli.main(["predict", folder.name, "new.csv", "--out", "answer.csv"]) == 1
+    assert capsys.readouterr().err == "chainrule predict: [Errno 28] predict: no space: 'answer.csv'\n"
+    assert (tmp_path / "answer.csv").read_text() == before
+    assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
 
 
 def test_a_target_by_position_without_a_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +104,77 @@ def test_a_target_by_position_without_a_header(tmp_path: Path, capsys: pytest.Ca
     header, *values = capsys.readouterr().out.splitlines()
     assert header == "column_3"
     assert len([float(value) for value in values]) == 2
+
+
+def test_targets_and_columns_to_drop_by_position(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{3 + i % 17},{i % 5},{3 + i % 17 + 2 * (i % 5)}\n" for i in range(200))
+    for header, names in (("", ["column_1", "column_2", "column_3"]), ("a,b,c\n", ["a", "b", "c"]), ("a,2,1\n", ["a", "2", "1"])):
+        (tmp_path / "data.csv").write_text(header + rows)
+        for target, drop in (("3", "2"), ("-1", "-2")):
+            options = ["--target", target, "--drop", drop, "--out", str(tmp_path / "out"), "--epochs", "2"]
+            assert cli.main(["train", str(tmp_path / "data.csv"), *options]) == 0
+            trained = load(tmp_path / "out")
+            found = [trained.preprocessing.columns, trained.target.column, [one.column for one in trained.preprocessing.dropped]]
+            # What is a name is one, and no position.
+            assert found == ([["a"], "1", ["2"]] if "2" in names else [[names[0]], names[2], [names[1]]])
+            assert "data.csv: 200 rows, 3 columns" in capsys.readouterr().out
+
+
+def test_scores_come_before_pictures(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no ink")
+
+    for name in ("pictures._learning", "report.importance"):
+        monkeypatch.setattr(f"chainrule.tabular.{name}", fail)
+        arguments = ["train", table.name, "--target", "dear", "--epochs", "1", "--out", "out"]
+        if name == "pictures._learning":
+            assert cli.main(arguments) == 0
+            output = capsys.readouterr()
+            assert output.err == "note: learning.png is not drawn: no ink\n"
+        else:
+            with pytest.raises(RuntimeError, match="no ink"):
+                cli.main(arguments)
+            output = capsys.readouterr()
+        assert "test rows" in output.out
+        assert load("out").target.column == "dear"
+
+
+@pytest.mark.parametrize("name", ["sales.2023", "sales.2024", "a" * 240, "é" * 125])
+def test_each_file_has_a_folder_of_its_own(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.csv").write_text("x,y\n" + "".join(f"{i % 9},{'ab'[i % 2]}\n" for i in range(60)))
+    assert cli.main(["train", f"{name}.csv", "--target", "y", "--epochs", "1"]) == 0
+    (folder,) = (one.name for one in tmp_path.iterdir() if one.is_dir())
+    assert folder == name[: 249 // len(name[0].encode())] + "-model"
+    assert cli.main(["predict", folder, f"{name}.csv", "--out", f"{name}.out"]) == 0
+    assert len(Path(f"{name}.out").read_text().splitlines()) == 61
+
+
+@pytest.mark.parametrize("there", ["", "out", "out/deep"])
+def test_a_training_that_fails_leaves_no_folder(there: str, table: Path, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / there).mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    assert (
+        cli.main(["train", str(table), "--target", "dear", "--drop", "size,town,1", "--out", str(tmp_path / "out" / "deep")]) == 1
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_columns_of_lists_may_be_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parquet, pyarrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")  # in the extra "test"
+    path, out = tmp_path / "data.parquet", str(tmp_path / "out")
+    columns = {"x": [i % 7 for i in range(60)], "odd": [[i] for i in range(60)], "y": ["a", "b"] * 30}
+    parquet.write_table(pyarrow.table(columns), path)
+    assert cli.main(["train", str(path), "--target", "y", "--out", out, "--epochs", "1"]) == 1
+    expected = f"chainrule train: {path}, column 'odd': expected numbers, strings, booleans, dates or times, got ndarray in row 1\n"
+    assert capsys.readouterr().err == expected
+    assert cli.main(["train", str(path), "--target", "y", "--out", out, "--epochs", "1", "--drop", "odd"]) == 0
+    assert cli.main(["predict", out, str(path)]) == 0
 
 
 @pytest.mark.parametrize(

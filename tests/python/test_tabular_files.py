@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -48,15 +49,15 @@ def test_another_format_is_not_damage(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    files.write_bytes(path, b"old")
+    files.write(path, {}, {"x": "old"})
 
     def fail(*_: object) -> None:
-        raise OSError("no space")
+        raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="no space"):
-        files.write_bytes(path, b"new")
-    assert path.read_bytes() == b"old"
+    with pytest.raises(OSError, match="save: no space"):
+        files.write(path, {}, {"x": "new"})
+    assert files.read(path)[1] == {"x": "old"}
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 

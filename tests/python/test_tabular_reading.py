@@ -49,6 +49,52 @@ def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
     assert read(tmp_path, "a;b\n1,5;2\n", as_text=["a"]).columns["a"].tolist() == ["1,5"]
 
 
+def test_decimal_commas_are_decided_by_column(tmp_path: Path) -> None:
+    lines = ["size;code;both;small", "1,5;1.5;1,5;1,5e-05", "2;1.10;1.5;-,5", "2,25;1.1;2;7"]
+    table = read(tmp_path, "\n".join(lines))
+    assert table.columns["size"].tolist() == [1.5, 2, 2.25]
+    assert table.columns["code"].tolist() == [1.5, 1.1, 1.1]
+    assert table.columns["both"].tolist() == ["1,5", "1.5", "2"]  # thousands, or two codes: no number for sure
+    assert table.columns["small"].tolist() == [1.5e-5, -0.5, 7]
+    assert read(tmp_path, "\n".join(lines), as_text=["code"]).columns["code"].tolist() == ["1.5", "1.10", "1.1"]
+
+
+def test_blank_lines_with_spaces_are_blank(tmp_path: Path) -> None:
+    for blank in (" ", "  \t ", ""):
+        table = read(tmp_path, f"a;b\n{blank}\n1,5;x\n{blank}\n2;y\n")
+        assert cells(table) == {"a": [1.5, 2.0], "b": ["x", "y"]}
+        assert table.lines == [3, 5]
+
+
+def test_a_quoted_empty_cell_is_a_row_of_one_column(tmp_path: Path) -> None:
+    table = read(tmp_path, 'a\n1\n""\n  \n\n" "\n3\n')
+    assert np.array_equal(table.columns["a"], [1, np.nan, np.nan, 3], equal_nan=True)
+    assert table.lines == [2, 3, 6, 7]
+
+
+def test_more_rows_than_are_turned_into_columns_at_a_time(tmp_path: Path) -> None:
+    lines = ["n,word", *(f"{i},w{i}" for i in range(10_000))]
+    table = read(tmp_path, "\n".join(lines))
+    assert table.columns["n"].tolist() == list(range(10_000))
+    assert table.columns["word"].tolist() == [f"w{i}" for i in range(10_000)]
+    assert table.lines == list(range(2, 10_002))
+    lines[9_000] += ",more"
+    with pytest.raises(ValueError, match="line 9001: expected 2 cells, as in line 1, got 3"):
+        read(tmp_path, "\n".join(lines))
+
+
+def test_whole_numbers_that_a_float_rounds_stay_text(tmp_path: Path) -> None:
+    large = 2**53
+    table = read(tmp_path, f"a,b,c,d\n{large},{large + 1},1e{400},{10**400}\n-{large + 2},,9007199254740993.0,0{large}\n")
+    assert table.columns["a"].tolist() == [large, -large - 2]
+    assert table.columns["b"].tolist() == [str(large + 1), None]
+    assert table.columns["c"].tolist() == [np.inf, large]
+    assert table.columns["d"].tolist() == [str(10**400), f"0{large}"]
+    found = read_table({"small": np.array([large, -large]), "large": np.array([0, -large - 1]), "mixed": [large + 1, None]})
+    assert cells(found) == {"small": [large, -large], "large": ["0", str(-large - 1)], "mixed": [str(large + 1), None]}
+    assert cells(read_table({"a": np.array([2**64 - 1, 0], np.uint64)})) == {"a": [str(2**64 - 1), "0"]}
+
+
 def test_a_separator_inside_quotes_is_none(tmp_path: Path) -> None:
     assert list(read(tmp_path, 'a;b\n"1,2,3";4\n"5,6,7";8\n').columns) == ["a", "b"]
 
@@ -80,7 +126,39 @@ def test_headers(tmp_path: Path) -> None:
     assert list(read(tmp_path, "1,x\n2,y\n").columns) == ["column_1", "column_2"]
     assert list(read(tmp_path, "a,\n2,y\n").columns) == ["a", "column_2"]
     assert list(read(tmp_path, "2019,y\n2,3\n", target="y").columns) == ["2019", "y"]
+    assert list(read(tmp_path, "2019,y\n2,x\n", target="y").columns) == ["2019", "y"]  # no position: it can be a name only
     assert cells(read(tmp_path, "a,b\nc,d\n", header=False)) == {"column_1": ["a", "c"], "column_2": ["b", "d"]}
+
+
+@pytest.mark.parametrize("target", ["1", 1, "3", "-1", -1, " 2 "])
+def test_a_position_makes_no_header(tmp_path: Path, target: str | int) -> None:
+    assert read(tmp_path, "1,x,3\n2,y,4\n", target=target).lines == [1, 2]
+    assert read(tmp_path, "3,1,-1\n2,3,4\n", target=target, drop=["2"]).lines == [1, 2]
+    assert read(tmp_path, "a,b,c\n2,y,4\n", target=target).lines == [2]
+    assert read(tmp_path, "a,b,c\nx,y,z\n", target=target).lines == [2]
+
+
+def test_a_word_above_numbers_makes_a_header(tmp_path: Path) -> None:
+    assert list(read(tmp_path, "town,2019,size\nUlm,2,3\nBonn,,\n").columns) == ["town", "2019", "size"]
+    assert list(read(tmp_path, "2019;size\n2,5;1,5\n").columns) == ["2019", "size"]
+    for first in ("?,2019", "unknown,3"):  # nothing, and a word that other rows have, too
+        assert list(read(tmp_path, f"{first}\n2,3\nunknown,4\n").columns) == ["column_1", "column_2"]
+
+
+def test_names_that_are_known_make_a_header_or_none(tmp_path: Path) -> None:
+    assert list(read(tmp_path, "2019,2020\n2,3\n", only=["2020", "2019"]).columns) == ["2019", "2020"]
+    assert list(read(tmp_path, "a,b\nc,d\n", only=["column_1", "column_2"]).columns) == ["column_1", "column_2"]
+    assert read(tmp_path, "a,b\n1,2\n", only=["column_1", "column_2"]).columns == {}
+    assert read(tmp_path, "oops,2\n1,2\n", only=["column_1", "column_2"]).lines == [1, 2]
+    assert cells(read(tmp_path, "a,b\n1,2\n", only=["b", "c"])) == {"b": [2.0]}
+
+
+def test_columns_that_are_dropped_keep_their_positions(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b,c\n1,2,3\n", drop=["2"])
+    assert (list(table.columns), table.names) == (["a", "c"], ["a", "b", "c"])
+    assert [table.column(one) for one in (2, 3, "-1", "b")] == ["b", "c", "c", "b"]
+    with pytest.raises(ValueError, match=r"data\.csv: expected a column's name, or its position from 1 to 3 or from -1, got 4"):
+        read(tmp_path, "a,b,c\n1,2,3\n", drop=["4"])
 
 
 def test_columns_by_name_and_position(tmp_path: Path) -> None:
@@ -100,6 +178,7 @@ def test_columns_by_name_and_position(tmp_path: Path) -> None:
         ("\n\n", "got a file without one"),
         ("a,b\n", "expected rows below the header"),
         ("a,b\n1,2\n\n1,2,3\n", "line 4: expected 2 cells, as in line 1, got 3"),
+        ('a,b\n1\n1,"2\n3\n', "line 2: expected 2 cells, as in line 1, got 1"),
         ('a,b\n1,"2\n3\n', "line 2: .*unexpected end of data"),
         ('a,b\n1,"2"3\n', "line 2: .*expected after"),
         ("a,a\n1,2\n", "line 1: expected each column's name once, got 'a' for columns 1 and 2"),
@@ -124,6 +203,9 @@ def test_parquet(tmp_path: Path) -> None:
         "flag": [True, False, None],
         "when": [moment, None, moment],
         "kind": pyarrow.array(["u", "v", "u"]).dictionary_encode(),
+        "large": [2**53 + 1, None, 5],
+        "time": [moment.time(), None, moment.time()],
+        "length": [datetime.timedelta(seconds=90.5), None, datetime.timedelta(seconds=90.5)],
     }
     parquet.write_table(pyarrow.table(columns), tmp_path / "data.parquet")
     table = read_table(tmp_path / "data.parquet")
@@ -134,6 +216,18 @@ def test_parquet(tmp_path: Path) -> None:
     assert found["flag"] == ["true", "false", None]
     assert found["when"] == ["2024-02-29T12:30:00", None, "2024-02-29T12:30:00"]
     assert found["kind"] == ["u", "v", "u"]
+    assert found["large"] == [str(2**53 + 1), None, "5"]
+    assert found["time"] == ["12:30:00", None, "12:30:00"]
+    assert np.array_equal(found["length"], [90.5, np.nan, 90.5], equal_nan=True)
+    others = {"list": [[1], None, [2, 3]], "struct": [{"a": 1}, None, {"a": 2}], "bytes": [b"a", None, b"b"]}
+    for name, values in others.items():
+        parquet.write_table(pyarrow.table({**columns, name: values}), tmp_path / "data.parquet")
+        with pytest.raises(
+            TypeError, match=rf"data\.parquet, column '{name}': expected numbers, strings, booleans, dates or times, got"
+        ):
+            read_table(tmp_path / "data.parquet")
+        for options in ({"drop": [name]}, {"drop": [-1]}, {"only": list(columns)}):
+            assert list(read_table(tmp_path / "data.parquet", **options).columns) == list(columns)
     (tmp_path / "data.parquet").write_bytes(b"PAR1" + bytes(20))
     with pytest.raises(ValueError, match="expected a Parquet file"):
         read_table(tmp_path / "data.parquet")
@@ -159,6 +253,10 @@ def test_columns_in_memory() -> None:
             "day64": np.array(["2024-01-02", "NaT"], "datetime64[D]"),
             "exact": [Decimal("1.25"), 2],
             "mixed": [1, "b"],
+            "time": [datetime.time(9, 5), None],
+            "length": np.array([90, "NaT"], "timedelta64[s]"),
+            "lengths": [np.timedelta64(2, "m"), datetime.timedelta(milliseconds=1500)],
+            "signal": [Decimal("NaN"), Decimal("1")],
         }
     )
     found = cells(table)
@@ -170,6 +268,10 @@ def test_columns_in_memory() -> None:
     assert found["day64"] == ["2024-01-02T00:00:00", None]
     assert found["exact"] == [1.25, 2.0]
     assert found["mixed"] == ["1", "b"]
+    assert found["time"] == ["09:05:00", None]
+    assert np.array_equal(found["length"], [90.0, np.nan], equal_nan=True)
+    assert found["lengths"] == [120.0, 1.5]
+    assert np.array_equal(found["signal"], [np.nan, 1.0], equal_nan=True)
     assert table.place(0, "int") == "table, row 1, column 'int'"
 
 
@@ -203,6 +305,7 @@ def test_data_frames() -> None:
         ({"a": [1, 2], "b": [1]}, ValueError, "got 2 rows of 'a' and 1 of 'b'"),
         ({"a": np.ones((2, 2))}, ValueError, r"column 'a': expected one dimension, got shape \(2, 2\)"),
         ({"a": [1, [2]]}, TypeError, "column 'a': .* got list in row 2"),
+        ({"a": [np.ones(2), np.ones(2)]}, TypeError, "column 'a': .* got ndarray in row 1"),
         ({"a": np.ones(2, complex)}, TypeError, "got complex128"),
     ],
 )

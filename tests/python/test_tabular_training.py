@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from made_up_table import made_up
 import chainrule as cr
 from chainrule.tabular import TrainedTable, load, read_table, scores, train_table
 from chainrule.tabular.features import Category, Number
+from chainrule.tabular.importance import importance
 from chainrule.tabular.kinds import Kind
 from chainrule.tabular.preprocessing import learn
 from chainrule.tabular.report import summary, write_report
@@ -100,13 +102,112 @@ def test_missing_columns_are_named(regression: TrainedTable) -> None:
 def test_unseen_words_and_missing_cells(regression: TrainedTable) -> None:
     row = {"size": [100.0], "town": ["Bonn"], "lift": ["yes"], "since": ["2016-01-01"]}
     usual = regression.predict(row)
-    for name, value in (("size", None), ("size", "much"), ("town", "Paris"), ("town", None), ("lift", "maybe"), ("since", "soon")):
-        other = regression.predict({**row, name: [value]})
+    for name, value, kind in (
+        ("size", None, ""),
+        ("size", "much", "number"),
+        ("size", np.inf, "number"),
+        ("town", "Paris", ""),
+        ("town", None, ""),
+        ("lift", "maybe", "boolean"),
+        ("lift", 7, "boolean"),
+        ("since", "soon", "date"),
+    ):
+        said = f"{name}: 1 cell is no {kind} and counts as missing, .* row 1, column '{name}'"
+        with pytest.warns(UserWarning, match=said) if kind else nullcontext():
+            other = regression.predict({**row, name: [value]})
         assert np.isfinite(other).all()
         assert 0 < other[0] < 3 * usual[0]
     # A town that nobody has heard of is not the most expensive one.
     assert regression.predict({**row, "town": ["Paris"]})[0] < regression.predict({**row, "town": ["Ulm"]})[0]
     assert regression.predict({name: [] for name in row}).shape == (0,)
+
+
+def test_zeros_and_ones_are_true_and_false(tmp_path: Path) -> None:
+    flags = [0, 1, 1, 0]
+    y = [10.0 * flag + i % 3 / 10 for i in range(200) for flag in [flags[i % 4]]]
+    spelled: dict[str, Any] = {
+        "number": flags,
+        "truth": [bool(flag) for flag in flags],
+        "word": ["no", "yes", "yes", "no"],
+        "digit": ["0", "1", "yes", "false"],
+    }
+    for cells in spelled.values():
+        trained = train_table({"flag": cells * 50, "y": y}, "y", members=1, epochs=60)
+        assert [one.kind for one in trained.preprocessing.features if isinstance(one, Number)] == ["boolean"]
+        for other in spelled.values():
+            np.testing.assert_allclose(trained.predict({"flag": other}), [0, 10, 10, 0], atol=2)
+        assert 2 < trained.predict({"flag": [0.5]})[0] < 8
+
+
+def test_cells_that_cannot_be_read_are_counted_in_test_rows_too() -> None:
+    x: list[Any] = [i / 7 for i in range(200)]
+    table = {"x": x, "y": [i % 2 * 2.5 for i in range(200)]}
+    details = train_table(table, "y", members=1, epochs=1).details
+    assert details is not None
+    assert details.notes == ()
+    for stray in ("oops", np.inf):
+        found = []
+        for row in range(20):  # some of which are for training, some for testing
+            details = train_table(table | {"x": [*x[:row], stray, *x[row + 1 :]]}, "y", members=1, epochs=1).details
+            assert details is not None
+            found += details.notes
+        assert len(found) == 20
+        assert {"in test rows" in note for note in found} == {True, False}
+        assert all(f"x: 1 cell is no number and counts as missing, the first is {stray!r} (table, row" in note for note in found)
+
+
+def test_large_whole_numbers_are_classes_of_their_own(tmp_path: Path) -> None:
+    names = [2**53, 2**53 + 1, -(2**53) - 1, 10**400, 7]
+    table: dict[str, Any] = {"x": [i % 5 for i in range(200)], "y": [names[i % 5] for i in range(200)]}
+    lines = ["x,y", *(f"{x},{y}" for x, y in zip(table["x"], table["y"], strict=True))]
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    for source in (table, tmp_path / "data.csv"):
+        trained = train_table(source, "y", members=1, epochs=200)
+        assert trained.target.classes == tuple(map(str, sorted(names)))
+        assert trained.predict({"x": range(5)}).tolist() == list(map(str, names))
+    assert train_table({**table, "y": np.array(names[:2] * 100)}, "y", members=1, epochs=1).target.classes == tuple(
+        map(str, names[:2])
+    )
+
+
+def test_large_whole_numbers_are_numbers_of_columns_and_of_regressions() -> None:
+    random = np.random.default_rng(0)
+    x = random.integers(2**53, 2**62, 300)
+    trained = train_table({"x": x, "y": x // 3 + 1}, "y", members=1, epochs=60)
+    assert trained.target.task == "regression"
+    assert [one.kind for one in trained.preprocessing.features if isinstance(one, Number)] == ["number"]
+    assert trained.metrics["r2"] > 0.95
+    with pytest.raises(ValueError, match=r"'user_id' is dropped .an identifier"):
+        train_table({"user_id": x, "y": x // 3}, "y")
+    with pytest.raises(ValueError, match="row 300, column 'y': expected a number in the target of a regression, got '1000"):
+        train_table({"x": range(300), "y": [*range(299), 10**400]}, "y", task="regression")
+
+
+def test_columns_without_a_finite_number_are_dropped() -> None:
+    x = [i % 13 / 2 for i in range(200)]
+    for odd in ([np.inf] * 200, ["inf"] * 199 + [None], [None] * 199 + [-np.inf]):
+        trained = train_table({"x": x, "odd": odd, "y": x}, "y", members=1, epochs=1)
+        assert trained.preprocessing.columns == ["x"]
+        assert "odd" in [one.column for one in trained.preprocessing.dropped]
+    words = train_table({"x": x, "odd": [np.inf] * 199 + ["oops"], "y": x}, "y", members=1, epochs=1)
+    assert Category("odd", ("inf",)) in words.preprocessing.features
+
+
+@pytest.mark.parametrize("y", [[i % 9 * 1.5 for i in range(60)], ["a", "b"] * 30])
+def test_more_members_than_rows_share_the_rows_to_validate(y: list[Any], tmp_path: Path) -> None:
+    trained = train_table({"x": [i % 7 for i in range(60)], "z": [i % 11 for i in range(60)], "y": y}, "y", members=60, epochs=1)
+    assert len(trained.models) == 60
+    assert set(importance(trained)) == {"x", "z"}
+
+
+def test_columns_that_are_dropped_may_hold_anything() -> None:
+    table: dict[str, Any] = {"x": [i % 7 for i in range(60)], "odd": [[i] for i in range(60)], "y": ["a", "b"] * 30}
+    with pytest.raises(TypeError, match="column 'odd': expected numbers, strings, booleans, dates or times, got list in row 1"):
+        train_table(table, "y", members=1, epochs=1)
+    for odd in ("odd", 2, "-2"):
+        trained = train_table(table, -1, drop=[odd], members=1, epochs=1)
+        assert [(one.column, one.note) for one in trained.preprocessing.dropped] == [("odd", "as asked")]
+        assert len(trained.predict(table)) == 60  # which reads what is needed
 
 
 def test_words_that_are_numbers_stay_words(tmp_path: Path) -> None:
@@ -220,6 +321,7 @@ def odd_column(random: np.random.Generator, rows: int) -> Any:
     return makers[random.integers(len(makers))]()
 
 
+@pytest.mark.filterwarnings("ignore:.*as missing")  # a column may be of another kind in the other table
 @pytest.mark.parametrize("seed", range(40))
 def test_odd_tables_train_and_predict(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
@@ -311,6 +413,19 @@ def test_a_report_has_pictures(classification: TrainedTable, tmp_path: Path) -> 
     # Towns and sizes make the classes: the date does not.
     order = [line.split(" | ")[0] for line in text.split("## Columns")[1].splitlines() if line.startswith("| ")]
     assert set(order[1:3]) == {"| size", "| town"}
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_warning(
+    regression: TrainedTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr("chainrule.tabular.pictures._target", fail)
+    with pytest.warns(UserWarning, match=r"^target\.png is not drawn: no ink$"):
+        text = write_report(regression, tmp_path).read_text()
+    assert "target.png" not in text
+    assert {one.name for one in tmp_path.iterdir()} == {"report.md", "learning.png", "importance.png", "predicted.png"}
 
 
 def test_a_report_without_matplotlib(regression: TrainedTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from chainrule import Callback, Sequential, TrainingDiverged
 from chainrule.hooks import CallbackList
 from chainrule.sklearn import lbfgs, parameters
-from chainrule.sklearn.networks import network
+from chainrule.sklearn.networks import network, structure
 from chainrule.sklearn.problems import OUT_ACTIVATIONS, Problem
 from chainrule.sklearn.solvers import make_solver
 from chainrule.sklearn.watching import Watch
@@ -55,7 +55,7 @@ class BaseMLP(BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            float32 is computed in float32, everything else in float64. A sparse matrix is made dense.
+            float32 is computed in float32, everything else in float64. A sparse matrix stays sparse.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Classes, indicators of labels, or numbers.
         sample_weight : array-like of shape (n_samples,), optional
@@ -121,10 +121,15 @@ class BaseMLP(BaseEstimator):
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         rows = self._validated(X, y, sample_weight, first, incremental)
         random = check_random_state(self.random_state)
+        if not first:
+            parameters.expect_known_sizes(self, rows.y.shape[1])
         self.n_outputs_ = rows.y.shape[1]
         problem = self._problem()
+        self.out_activation_ = problem.out_activation
         if first:
-            self._initialise(rows, problem, random)
+            self._initialise(rows, random)
+        elif hasattr(self, "model_") and self._structure != structure(self):
+            self._rebuild()
         model = self._model()
         if self.solver == "lbfgs":
             self._minimise(model, problem, rows, self._held_out(held_out))
@@ -185,14 +190,13 @@ class BaseMLP(BaseEstimator):
             raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
         return training, validation
 
-    def _initialise(self, rows: Split, problem: Problem, random: Any) -> None:
+    def _initialise(self, rows: Split, random: Any) -> None:
         """Draw the parameters as scikit-learn does, and begin the curves."""
         hidden = parameters.hidden_sizes(self)
         widths = [rows.x.shape[1], *hidden, self.n_outputs_]
         functions = parameters.activations(self, len(hidden))
         self.n_layers_ = len(widths)
         self.n_iter_ = self.t_ = 0
-        self.out_activation_ = problem.out_activation
         self.coefs_: list[Array] = []
         self.intercepts_: list[Array] = []
         # The output layer's bound is that of the hidden layers before it, as scikit-learn has it.
@@ -203,13 +207,16 @@ class BaseMLP(BaseEstimator):
             self.intercepts_.append(random.uniform(-bound, bound, fan_out).astype(rows.x.dtype, copy=False))
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
+        self._forget_best()
+        # From a copy: what scikit-learn draws next, the part for validation, is drawn next here, too.
+        self._seed = int(deepcopy(random).randint(2**31 - 1))
+        self.__dict__.pop("model_", None)
+
+    def _forget_best(self) -> None:
         self._no_improvement_count = 0
         self.best_loss_: float | None = None if self.early_stopping else np.inf
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_score_: float | None = -np.inf if self.early_stopping else None
-        # From a copy: what scikit-learn draws next, the part for validation, is drawn next here, too.
-        self._seed = int(deepcopy(random).randint(2**31 - 1))
-        self.__dict__.pop("model_", None)
 
     def _train(self, model: Sequential, problem: Problem, rows: Split, validation: Split | None, incremental: bool) -> None:
         """Run a stochastic solver."""
@@ -333,7 +340,7 @@ class BaseMLP(BaseEstimator):
         current = (*self.coefs_, *self.intercepts_)
         known: tuple[Any, ...] = getattr(self, "_pulled", ())
         if not hasattr(self, "model_"):
-            self.model_ = network(self)
+            self.model_, self._structure = network(self), structure(self)
         elif len(known) == len(current) and all(one is other for one, other in zip(known, current, strict=True)):
             return self.model_
         count = len(self.coefs_)
@@ -341,6 +348,15 @@ class BaseMLP(BaseEstimator):
         biases = {f"dense_{i}.bias": value for i, value in enumerate(current[count:])}
         self.model_.set_parameters(kernels | biases)
         return self.model_
+
+    def _rebuild(self) -> None:
+        """Go on with the parameters of the last fit in a network of what is set now."""
+        known = self._model().parameters()
+        self.model_, self._structure = network(self), structure(self)
+        self.model_.set_parameters({name: known[name] for name in self.model_.parameters() if name in known})
+        # The best loss, and the optimizer's moments, belong to the other network.
+        self._forget_best()
+        self.__dict__.pop("_optimizer", None)
 
     def _pull(self, model: Sequential) -> None:
         """Show the network's parameters as `coefs_` and `intercepts_`: read-only, since an edit in place would go unnoticed."""

@@ -99,6 +99,14 @@ def hidden_sizes(estimator: Estimator) -> list[int]:
     return [validation.integer(size, type(estimator).__name__, "hidden_layer_sizes > 0", 1) for size in sizes]
 
 
+def expect_known_sizes(estimator: Estimator, outputs: int) -> None:
+    """Raise ValueError for layers that the parameters of the last fit do not have."""
+    known, sizes = [value.shape[1] for value in estimator.coefs_], [*hidden_sizes(estimator), outputs]
+    if sizes != known:
+        kind = type(estimator).__name__
+        raise ValueError(f"{kind}: expected layers of {known} units, as in the last fit, which is to go on, got {sizes}")
+
+
 def activations(estimator: Estimator, hidden: int) -> list[Any]:
     """Return the activation of each hidden layer."""
     return _by_layer(estimator, "activation", hidden)

@@ -5,7 +5,7 @@ A column is an array of float64, in which NaN is missing, or an array of objects
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, time, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.validation import Array
 
 __all__ = [
+    "EXACT",
     "LARGEST",
     "MISSING",
     "Column",
@@ -35,6 +36,10 @@ MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "nil", "?",
 LARGEST = 1e150
 
 _TRUE, _FALSE = "true", "false"
+_WANTED = "expected numbers, strings, booleans, dates or times"
+
+# From here on some whole numbers are no float64.
+EXACT = 2.0**53
 
 
 def as_number(text: str) -> float | None:
@@ -49,7 +54,10 @@ def as_number(text: str) -> float | None:
 
 
 def from_text(cells: Sequence[str], keep_text: bool = False) -> Column:
-    """Return a column of cells as a file has them: numbers where all that are not missing are some and text is not wanted."""
+    """Return a column of cells as a file has them: numbers where all that are not missing are some and text is not wanted.
+
+    Whole numbers that a float64 would round stay text: as classes they would become one.
+    """
     if not keep_text:
         try:
             # What a file of measurements has. Each different text is looked at once below: that is for words, and for gaps.
@@ -57,7 +65,7 @@ def from_text(cells: Sequence[str], keep_text: bool = False) -> Column:
         except ValueError:
             pass
         else:
-            if "_" not in "".join(cells):  # 1_000 is a number of Python's, not of tables
+            if "_" not in "".join(cells) and _exact(cells, values):  # 1_000 is a number of Python's, not of tables
                 return values
     words: dict[str, str | None] = {}
     for cell in set(cells):
@@ -66,7 +74,9 @@ def from_text(cells: Sequence[str], keep_text: bool = False) -> Column:
     numbers = {cell: as_number(word) for cell, word in words.items() if word is not None}
     if not keep_text and None not in numbers.values():
         found = {cell: math.nan if (number := numbers.get(cell)) is None else number for cell in words}
-        return np.array([found[cell] for cell in cells], np.float64)
+        values = np.array([found[cell] for cell in cells], np.float64)
+        if _exact(cells, values):
+            return values
     return _objects([words[cell] for cell in cells])
 
 
@@ -81,35 +91,53 @@ def from_array(values: "Array | Sequence[object]", where: str) -> Column:
     array = values if isinstance(values, np.ndarray) else _objects(list(values))
     if array.ndim != 1:
         raise ValueError(f"{where}: expected one dimension, got shape {array.shape}")
+    if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > EXACT:
+        return from_text(list(map(str, array.tolist())))
     if array.dtype.kind in "iuf":
         return array.astype(np.float64)
+    if array.dtype.kind == "m":
+        seconds: Column = array / np.timedelta64(1, "s")
+        return seconds
     if array.dtype.kind == "b":
         return _objects([_TRUE if value else _FALSE for value in array.tolist()])
     if array.dtype.kind == "M":
         return _objects([None if text == "NaT" else text for text in np.datetime_as_string(array, unit="s").tolist()])
     if array.dtype.kind not in "OUST":
-        raise TypeError(f"{where}: expected numbers, strings, booleans or dates, got {array.dtype.name}")
+        raise TypeError(f"{where}: {_WANTED}, got {array.dtype.name}")
     return _from_objects(array.tolist(), where)
 
 
 def _from_objects(cells: Sequence[object], where: str) -> Column:
     texts: list[str] = []
     for row, cell in enumerate(cells):
-        if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
+        if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
             texts.append("")
         elif isinstance(cell, bool | np.bool_):
             texts.append(_TRUE if cell else _FALSE)
-        elif isinstance(cell, int | float | np.integer | np.floating):
+        elif isinstance(cell, timedelta | np.timedelta64):
+            texts.append(number_text(float(np.timedelta64(cell) / np.timedelta64(1, "s"))))
+        elif isinstance(cell, int | np.integer):
+            texts.append(str(cell))
+        elif isinstance(cell, float | np.floating):
             texts.append(number_text(float(cell)))
-        elif isinstance(cell, date | datetime):
+        elif isinstance(cell, date | time):
             texts.append(cell.isoformat())
         elif isinstance(cell, str):
             texts.append(cell)
         elif type(cell).__name__ == "Decimal":
             texts.append(str(cell))
         else:
-            raise TypeError(f"{where}: expected numbers, strings, booleans or dates, got {type(cell).__name__} in row {row + 1}")
+            raise TypeError(f"{where}: {_WANTED}, got {type(cell).__name__} in row {row + 1}")
     return from_text(texts)
+
+
+def _exact(cells: Sequence[str], values: Array) -> bool:
+    """Say whether each whole number that is written in full is the float64 that was made of it."""
+    for i in np.flatnonzero(np.abs(values) >= EXACT).tolist():
+        digits = cells[i].strip().lstrip("+-")
+        if digits.isdigit() and f"{abs(values[i]):.0f}" != digits.lstrip("0"):
+            return False
+    return True
 
 
 def number_text(number: float) -> str:

@@ -97,9 +97,13 @@ class Number(Feature):
         """The number of columns that `transform` gives."""
         return 1 + max(len(self.edges) - 1, 0) + self.missing + (6 if self.kind == "date" else 0)
 
+    def read(self, cells: Column) -> Array:
+        """Return what the cells are, NaN where they are missing or something else."""
+        return _read(cells, self.kind, self.date_format)
+
     def transform(self, cells: Column) -> Array:
         """Return float32 of shape (rows, width)."""
-        values = _read(cells, self.kind, self.date_format)
+        values = self.read(cells)
         absent = np.isnan(values)
         values = np.where(absent, self.fill, values)
         with np.errstate(over="ignore"):  # clipped anyway

@@ -7,13 +7,13 @@ the checksum as strings), and the arrays' bytes. NumPy alone writes and reads it
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule import atomic_file
 from chainrule.errors import ChainruleError, CorruptFileError
 from chainrule.validation import Array
 
@@ -36,7 +36,7 @@ def write(path: Path, tensors: Mapping[str, Array], document: Mapping[str, Any])
     text = json.dumps({"format": FORMAT, **document}, allow_nan=False, separators=(",", ":"))
     body = b"".join(data)
     header = _header(table, text, body)
-    write_bytes(path, len(header).to_bytes(_LENGTH_BYTES, "little") + header + body)
+    atomic_file.write(path, (len(header).to_bytes(_LENGTH_BYTES, "little"), header, body), "save")
 
 
 def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -70,25 +70,6 @@ def parsed(content: bytes, path: Path) -> tuple[dict[str, Array], dict[str, Any]
     if version != FORMAT:
         raise ChainruleError(f"{path}: expected format {FORMAT}, got {version!r}, of another version of chainrule")
     return {name: _tensor(path, name, entry, body) for name, entry in table.items()}, document
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file, or leave it as it was: write beside it, flush, rename, flush the folder."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _header(table: Mapping[str, Any], text: str, body: "bytes | memoryview") -> bytes:

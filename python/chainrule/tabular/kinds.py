@@ -16,7 +16,7 @@ from chainrule.tabular.cells import Column, as_number, is_numeric, present
 from chainrule.tabular.reading import Table
 from chainrule.validation import Array
 
-__all__ = ["BOOLEANS", "DATE_FORMATS", "Kind", "dates", "kind_of", "numbers"]
+__all__ = ["BOOLEANS", "DATE_FORMATS", "Kind", "booleans", "dates", "kind_of", "numbers", "unread"]
 
 BOOLEANS: dict[str, float] = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 
@@ -84,34 +84,48 @@ def kind_of(table: Table, name: str, rows: Array) -> Kind:
     if len(known) == 0:
         return Kind("dropped", "empty")
     if is_numeric(column):
-        return _number(table, name, known)
+        return _number(table, name, rows)
     counts = Counter(known.tolist())
     if len(counts) == 1 and len(known) == len(cells):
         return Kind("dropped", f"constant: {next(iter(counts))!r} in every row")
-    if {value.casefold() for value in counts} <= BOOLEANS.keys():
+    if {value.casefold() for value in counts} <= BOOLEANS.keys() | {"0", "1"}:
         return Kind("boolean")
     for date_format in DATE_FORMATS:
         if all(_date(value, date_format) is not None for value in counts):
             return Kind("date", date_format=date_format)
-    strays = {value: count for value, count in counts.items() if as_number(value) is None}
-    if sum(strays.values()) <= _STRAY_SHARE * len(known) and len(known) - sum(strays.values()) > 1:
-        value = next(iter(strays))
-        place = table.place(int(rows[np.flatnonzero(cells == value)[0]]), name)
-        return Kind("number", f"{sum(strays.values())} cells are no numbers and count as missing, the first is {value!r} ({place})")
+    strays = int(np.isnan(numbers(known)).sum())
+    if strays <= _STRAY_SHARE * len(known) and len(known) - strays > 1:
+        return _number(table, name, rows)
     return _category(counts, len(known))
 
 
-def _number(table: Table, name: str, known: Array) -> Kind:
+def _number(table: Table, name: str, rows: Array) -> Kind:
+    """Return what a column of numbers, but for a few cells, is."""
+    cells = table.columns[name][rows]
+    values = numbers(cells)
+    known = values[~np.isnan(values)]
     low, high = float(known.min()), float(known.max())
     if low == high:
         return Kind("dropped", f"constant: {low:g} in every row that has a number")
     if bool((known == np.floor(known)).all()) and len(known) >= _NUMBERED_ROWS:
-        if _is_name_of_rows(name) and len(np.unique(known)) == len(known):
+        if _is_name_of_rows(name) and len(set(cells[~np.isnan(values)].tolist())) == len(known):
             return Kind("dropped", "an identifier: a whole number of its own in every row")
         # A table of one such column and a target is a curve.
-        if len(table.columns) > 2 and bool((np.diff(table.columns[name]) == 1).all()):
+        if len(table.names) > 2 and bool((np.diff(numbers(table.columns[name])) == 1).all()):
             return Kind("dropped", "an identifier: the rows are numbered by it")
-    return Kind("number")
+    kind = "boolean" if set(np.unique(known).tolist()) == {0.0, 1.0} else "number"
+    return Kind(kind, unread(table, name, rows, values, kind))
+
+
+def unread(table: Table, name: str, rows: Array, values: Array, kind: str) -> str:
+    """Return what is to be said of the cells of `rows` that are not missing, but are in `values`; nothing where there are none."""
+    cells = table.columns[name][rows]
+    lost = np.flatnonzero(np.isnan(values) & (~np.isnan(cells) if is_numeric(cells) else present(cells)))
+    if len(lost) == 0:
+        return ""
+    (first,) = cells[lost[:1]].tolist()
+    what = f"{len(lost):,} cells are no {kind}s and count" if len(lost) > 1 else f"1 cell is no {kind} and counts"
+    return f"{what} as missing, the first is {first!r} ({table.place(int(rows[lost[0]]), name)})"
 
 
 def _is_name_of_rows(name: str) -> bool:
@@ -141,10 +155,9 @@ def numbers(column: Column) -> Array:
 
 
 def booleans(column: Column) -> Array:
-    """Return 1 for yes, 0 for no, NaN for everything else."""
-    if is_numeric(column):
-        return np.where((column == 0) | (column == 1), column, np.nan)
-    return _each(column, lambda cell: BOOLEANS.get(cell.casefold()))
+    """Return 1 for yes, 0 for no, a number from 0 to 1 as it is, NaN for everything else."""
+    values = column if is_numeric(column) else _each(column, lambda cell: BOOLEANS.get(cell.casefold(), as_number(cell)))
+    return np.where((values >= 0) & (values <= 1), values, np.nan)
 
 
 def dates(column: Column, date_format: str) -> Array:

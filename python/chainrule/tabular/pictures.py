@@ -1,5 +1,6 @@
 """The pictures of a report, by matplotlib."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ _WIDE = 10  # from there, losses are drawn on a logarithmic axis
 
 
 def draw(trained: TrainedTable, weights: Mapping[str, float], folder: Path) -> dict[str, Path]:
-    """Draw into a folder and return the files by title.
+    """Draw into a folder and return the files by title; what cannot be drawn is a warning.
 
     Raises
     ------
@@ -49,8 +50,13 @@ def draw(trained: TrainedTable, weights: Mapping[str, float], folder: Path) -> d
     drawn = {}
     for title, (name, function, height) in pictures.items():
         figure = Figure(figsize=(7.5, height), layout="constrained")
-        function(figure.subplots())
-        figure.savefig(folder / name, dpi=110, metadata={"Software": None})
+        try:
+            function(figure.subplots())
+            figure.savefig(folder / name, dpi=110, metadata={"Software": None})
+        except Exception as error:  # of any kind: what was trained matters more than a picture of it
+            warnings.warn(f"{name} is not drawn: {error}", stacklevel=3)
+            (folder / name).unlink(missing_ok=True)
+            continue
         drawn[title] = folder / name
     return drawn
 

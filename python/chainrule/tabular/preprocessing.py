@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.tabular.cells import Column
 from chainrule.tabular.features import Category, Feature, Number, categories_of, numbers_of
-from chainrule.tabular.kinds import kind_of
+from chainrule.tabular.kinds import kind_of, unread
 from chainrule.tabular.reading import Table
 from chainrule.validation import Array
 
@@ -65,6 +65,15 @@ class Preprocessing:
         ordered: Sequence[Number | Category] = [*numbers_of(self.features), *categories_of(self.features)]
         return np.concatenate([feature.transform(columns[feature.column]) for feature in ordered], axis=1)
 
+    def unread(self, table: Table, rows: Array) -> list[str]:
+        """Return what is to be said of cells in `rows` that are neither missing nor what their columns are."""
+        found = []
+        for feature in numbers_of(self.features):
+            values = feature.read(table.columns[feature.column][rows])
+            note = unread(table, feature.column, rows, values, feature.kind)
+            found += [f"{feature.column}: {note}"] if note else []
+        return found
+
     def spans(self) -> dict[str, Array]:
         """Return the columns of the matrix that each column of the table makes."""
         found, begin = {}, 0
@@ -91,7 +100,7 @@ def learn(table: Table, target: str, rows: Array, drop: Sequence[str] = ()) -> t
     ValueError
         Where no column is left.
     """
-    kinds = {name: kind_of(table, name, rows) for name in table.columns if name not in (target, *drop)}
+    kinds = {name: kind_of(table, name, rows) for name in table.columns if name not in {target, *drop}}
     dropped = [Dropped(name, "as asked") for name in drop]
     dropped += [Dropped(name, kind.note) for name, kind in kinds.items() if kind.name == "dropped"]
     kept = {name: kind for name, kind in kinds.items() if kind.name != "dropped"}

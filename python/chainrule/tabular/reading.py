@@ -1,30 +1,21 @@
-"""Tables from files: CSV and its relatives through the csv module, Parquet through what is installed.
+"""Tables from files and from memory: Parquet through what is installed, text by `chainrule.tabular.text`. Errors name file and column."""
 
-Text files are read by the csv module whatever else is installed, so that a file means the same everywhere; a million rows of ten columns
-take a few seconds, which training does not notice. Errors name file, line and column.
-"""
-
-import csv
-import gzip
-import io
 import os
 import re
-import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule.names import unknown
-from chainrule.tabular.cells import Column, as_number, from_array, from_text
+from chainrule.tabular import text
+from chainrule.tabular.cells import EXACT, Column, from_array
 from chainrule.validation import Array
 
 __all__ = ["Table", "read_table"]
 
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
-_SEPARATORS = ",;\t|"
-_SNIFFED_LINES = 50
-# A cell of text may be long; a file that is one cell is no table.
-_LONGEST_CELL = 1 << 24
+_PARQUET = b"PAR1"
 
 
 class Table:
@@ -33,15 +24,20 @@ class Table:
     Attributes
     ----------
     columns : dict of str to Column
-        In the order of the file.
+        Those that were read, in the order of the file.
+    names : list of str
+        Of all columns of the file.
     source : str
         What errors call it.
     lines : list of int or None
         The line on which each row begins, for errors; None where rows have none.
     """
 
-    def __init__(self, columns: dict[str, Column], source: str, lines: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, columns: dict[str, Column], source: str, lines: Sequence[int] | None = None, names: Sequence[str] | None = None
+    ) -> None:
         self.columns = columns
+        self.names = list(columns if names is None else names)
         self.source = source
         self.lines = lines
 
@@ -52,18 +48,7 @@ class Table:
 
     def column(self, name: str | int) -> str:
         """Return the name of a column that is given by name or by position, from 1 or from -1 backwards."""
-        names = list(self.columns)
-        if isinstance(name, str) and name in self.columns:
-            return name
-        try:
-            position = int(name)
-        except ValueError:
-            raise ValueError(f"{self.source}: {unknown('column', str(name), names)}") from None
-        if position == 0 or abs(position) > len(names):
-            raise ValueError(
-                f"{self.source}: expected a column's name, or its position from 1 to {len(names)} or from -1, got {name}"
-            )
-        return names[position - 1 if position > 0 else position]
+        return _column(self.names, name, self.source)
 
     def place(self, row: int, column: str) -> str:
         """Return where a cell is, for errors and notes."""
@@ -72,7 +57,13 @@ class Table:
 
 
 def read_table(
-    source: object, *, target: str | int | None = None, header: bool | None = None, as_text: Collection[str] = ()
+    source: object,
+    *,
+    target: str | int | None = None,
+    header: bool | None = None,
+    as_text: Collection[str] = (),
+    drop: Collection[str | int] = (),
+    only: Collection[str] | None = None,
 ) -> Table:
     """Read a table from a file, or take it from columns in memory.
 
@@ -82,17 +73,21 @@ def read_table(
         A text file with separators (``.csv``, ``.tsv``, ``.txt``, ``.data``, gzipped or not: the separator is found by looking), a
         Parquet file, or columns of equal length, as a pandas or polars frame has them.
     target : str or int, optional
-        A column that is looked for: a first line that has it is a header.
+        A column that is looked for, by name or by position: a first line that has the name is a header.
     header : bool, optional
-        Whether the first line has names. Left out: it has, unless one of its cells is a number.
-
+        Whether the first line has names. Left out: it has, unless one of its cells is a number; even then if another is a word above
+        numbers, or if it has the names that are looked for.
     as_text : collection of str
         Columns of text files that stay text though all their cells are numbers: "01234" is another category than "1234".
+    drop : collection of str or int
+        Columns that are not read, by name or by position: they may hold anything.
+    only : collection of str, optional
+        The columns to read, of those that there are, and the names that are looked for. Left out: all.
 
     Returns
     -------
     Table
-        Columns without a header are called "column_1", "column_2", ...
+        Columns without a header are called "column_1", "column_2", ...; positions count all columns of the file.
 
     Raises
     ------
@@ -102,118 +97,46 @@ def read_table(
         As the system says.
     ImportError
         For Parquet where nothing that reads it is installed.
+    TypeError
+        For columns of a Parquet file or of a frame that hold other things than numbers, strings, booleans, dates or times.
     """
     if isinstance(source, Table):
         return source
     if not isinstance(source, str | os.PathLike):
-        return _from_memory(source)
+        if not hasattr(source, "keys") and not hasattr(source, "columns"):
+            raise TypeError(f"table: expected a file's name, a dict of columns or a data frame, got {type(source).__name__}")
+        return _from_frame(source, "table", drop, only)
     path = Path(source)
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(len(_PARQUET))
     if start == _PARQUET:
-        return _from_frame(_parquet(path), str(path))
-    return _from_text(path, _text(path, start), target, header, as_text)
+        return _from_frame(_parquet(path), str(path), drop, only)
+    known = _looked_for(target) if only is None else only
+    columns, names, lines = text.read(path, header, known, lambda names: _wanted(names, str(path), drop, only), as_text)
+    return Table(columns, str(path), lines, names)
 
 
-def _from_text(path: Path, text: str, target: str | int | None, header: bool | None, as_text: Collection[str]) -> Table:
-    separator = "\t" if ".tsv" in path.suffixes else _separator(text)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    width = 0
-    for line, cells in _records(path, text, separator):
-        if not rows:
-            width = len(cells)
-        elif len(cells) != width:
-            raise ValueError(f"{path}, line {line}: expected {width} cells, as in line {lines[0]}, got {len(cells)}")
-        rows.append(cells)
-        lines.append(line)
-    if not rows:
-        raise ValueError(f"{path}: expected a table, got a file without one")
-    if header is None:
-        first = [cell.strip() for cell in rows[0]]
-        numbers = [cell.replace(",", ".") if separator == ";" else cell for cell in first]
-        header = str(target) in first or not any(as_number(cell) is not None for cell in numbers)
-    names = _names(path, lines[0], rows[0]) if header else [f"column_{i + 1}" for i in range(width)]
-    if header:
-        del rows[0], lines[0]
-    if not rows:
-        raise ValueError(f"{path}: expected rows below the header, got none")
-    # Columns one at a time: the strings of a large file take more memory than its numbers.
-    columns: dict[str, Column] = {}
-    for i, name in enumerate(names):
-        cells = [row[i] for row in rows]
-        if separator == ";" and name not in as_text and _has_decimal_commas(cells):
-            cells = [cell.replace(",", ".") for cell in cells]
-        columns[name] = from_text(cells, name in as_text)
-    return Table(columns, str(path), lines)
+def _looked_for(target: str | int | None) -> list[str]:
+    """Return a target that is a name: a position says nothing about the header."""
+    return [target] if isinstance(target, str) and re.fullmatch(r"\s*[-+]?\d+\s*", target) is None else []
 
 
-def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give the lines that have cells, each with the number of the line on which it begins."""
-    limit = csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
-    begin = 1
+def _wanted(names: Sequence[str], source: str, drop: Collection[str | int], only: Collection[str] | None) -> set[str]:
+    """Return the names of the columns to read."""
+    return set(names if only is None else only) - {_column(names, one, source) for one in drop}
+
+
+def _column(names: Sequence[str], name: str | int, source: str) -> str:
+    """Return the name of a column that is given by name or by position."""
+    if isinstance(name, str) and name in names:
+        return name
     try:
-        for cells in reader:
-            if len(cells) > 1 or (cells and cells[0].strip()):
-                yield begin, cells
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {begin}: expected cells between {separator!r}, got {error}") from None
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _separator(text: str) -> str:
-    """Return the separator that cuts the first lines into the most cells, the same number in each; else a comma."""
-    sample = "".join(text[: 1 << 16].splitlines(keepends=True)[:_SNIFFED_LINES])
-    best, cells = ",", 1
-    for separator in _SEPARATORS:
-        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, skipinitialspace=True)
-        try:
-            widths = [len(row) for row in reader if row]
-        except csv.Error:
-            continue
-        # The last one may be cut off.
-        widths = widths[:-1] if len(widths) > 1 and len(text) > len(sample) else widths
-        if widths and min(widths) == max(widths) > cells:
-            best, cells = separator, widths[0]
-    return best
-
-
-def _has_decimal_commas(cells: Sequence[str]) -> bool:
-    """Say whether the cells are numbers as much of Europe writes them, where semicolons stand between cells."""
-    words = {cell.strip() for cell in cells if "," in cell}
-    return bool(words) and all(re.fullmatch(r"[-+]?\d+,\d+", word) for word in words)
-
-
-def _names(path: Path, line: int, cells: Sequence[str]) -> list[str]:
-    names = [cell.strip() or f"column_{i + 1}" for i, cell in enumerate(cells)]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise ValueError(
-                f"{path}, line {line}: expected each column's name once, got {name!r} for columns {names.index(name) + 1} and {i + 1}"
-            )
-    return names
-
-
-def _text(path: Path, start: bytes) -> str:
-    try:
-        data = gzip.decompress(path.read_bytes()) if start.startswith(_GZIP) else path.read_bytes()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: expected a whole gzip file, got one that is damaged: {error}") from None
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: expected text in UTF-8, got the byte 0x{data[error.start]:02x}; "
-            "convert the file, for instance with iconv -f WINDOWS-1252 -t UTF-8"
-        ) from None
-    if "\0" in text:
-        raise ValueError(f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: expected text, got a zero byte")
-    return text
+        position = int(name)
+    except ValueError:
+        raise ValueError(f"{source}: {unknown('column', str(name), names)}") from None
+    if position == 0 or abs(position) > len(names):
+        raise ValueError(f"{source}: expected a column's name, or its position from 1 to {len(names)} or from -1, got {name}")
+    return names[position - 1 if position > 0 else position]
 
 
 def _parquet(path: Path) -> Any:
@@ -236,43 +159,42 @@ def _parquet(path: Path) -> Any:
         raise ValueError(f"{path}: expected a Parquet file: {error}") from None
 
 
-def _from_memory(source: object) -> Table:
-    if not hasattr(source, "keys") and not hasattr(source, "columns"):
-        raise TypeError(f"table: expected a file's name, a dict of columns or a data frame, got {type(source).__name__}")
-    return _from_frame(source, "table")
-
-
-def _from_frame(frame: Any, source: str) -> Table:
+def _from_frame(frame: Any, source: str, drop: Collection[str | int], only: Collection[str] | None) -> Table:
     names = (
         list(frame.column_names)
         if hasattr(frame, "column_names")
         else list(frame.columns if hasattr(frame, "columns") else frame.keys())
     )
-    columns: dict[str, Column] = {}
-    for name in names:
+    for i, name in enumerate(names):
         if not isinstance(name, str):
             raise TypeError(f"{source}: expected columns' names as strings, got {name!r}")
-        if name in columns:
+        if name in names[:i]:
             raise ValueError(f"{source}: expected each column's name once, got {name!r} twice")
-        columns[name] = from_array(_values(frame[name]), f"{source}, column {name!r}")
-    if not columns:
+    if not names:
         raise ValueError(f"{source}: expected columns, got none")
+    wanted = _wanted(names, source, drop, only)
+    columns = {name: from_array(_values(frame[name]), f"{source}, column {name!r}") for name in names if name in wanted}
     lengths = {name: len(column) for name, column in columns.items()}
-    first = next(iter(lengths))
+    first = next(iter(lengths), "")
     for name, length in lengths.items():
         if length != lengths[first]:
             raise ValueError(
                 f"{source}: expected columns of equal length, got {lengths[first]} rows of {first!r} and {length} of {name!r}"
             )
-    return Table(columns, source)
+    return Table(columns, source, names=names)
 
 
 def _values(column: Any) -> "Array | Sequence[object]":
     """Return what NumPy, or failing it Python, has of a column of any library."""
-    if hasattr(column, "to_numpy"):
-        try:
-            array: Array = column.to_numpy()
-        except (TypeError, ValueError):  # pyarrow's chunks of some types
-            return list(column.to_pylist())
-        return array
-    return column  # type: ignore[no-any-return]  # checked by from_array
+    if not hasattr(column, "to_numpy"):
+        return column  # type: ignore[no-any-return]  # checked by from_array
+    to_list = getattr(column, "to_pylist", None) or getattr(column, "to_list", None)
+    try:
+        array: Array = column.to_numpy()
+    except (TypeError, ValueError):  # pyarrow's chunks of some types
+        if to_list is None:
+            raise
+        return list(to_list())
+    # Whole numbers with gaps have become floats; large ones are rounded then.
+    rounded = array.dtype.kind == "f" and bool((np.abs(array) >= EXACT).any())
+    return list(to_list()) if rounded and to_list is not None else array

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import chainrule as cr
+from chainrule import atomic_file
 from chainrule.tabular import pictures
-from chainrule.tabular.files import write_bytes
 from chainrule.tabular.importance import importance
 from chainrule.tabular.trained import Details, TrainedTable, fields
 
@@ -57,6 +57,11 @@ def write_report(trained: TrainedTable, folder: Path) -> Path:
     -------
     Path
         The report.
+
+    Warns
+    -----
+    UserWarning
+        For each picture that cannot be drawn; the report does without it.
     """
     details = _details(trained)
     weights = importance(trained)
@@ -83,7 +88,7 @@ def write_report(trained: TrainedTable, folder: Path) -> Path:
         f"chainrule {cr.__version__}, seed {trained.seed}. The same table, seed and version give the same model, bit for bit."
     )
     path = folder / REPORT_FILE
-    write_bytes(path, ("\n\n".join(parts) + "\n").encode())
+    atomic_file.write(path, [("\n\n".join(parts) + "\n").encode()], "report")
     return path
 
 

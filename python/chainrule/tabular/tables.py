@@ -9,6 +9,7 @@ import numpy as np
 from chainrule import validation
 from chainrule.names import unknown
 from chainrule.tabular.cells import texts
+from chainrule.tabular.kinds import numbers
 from chainrule.tabular.network import Architecture, chosen_architecture
 from chainrule.tabular.preprocessing import learn
 from chainrule.tabular.reading import Table, read_table
@@ -37,7 +38,7 @@ def train_table(
     seed: int = 0,
     epochs: int | None = None,
     members: int | None = None,
-    drop: Collection[str] = (),
+    drop: Collection[str | int] = (),
     header: bool | None = None,
     verbose: int | str = 0,
 ) -> TrainedTable:
@@ -60,10 +61,10 @@ def train_table(
         At most. Left out: 200, for huge tables fewer. Training stops early anyway.
     members : int, optional
         How many nets are trained; their mean predicts. Left out: 3; 5 for fewer than 5,000 rows, 1 from 200,000.
-    drop : collection of str, optional
-        Columns not to learn from.
+    drop : collection of str or int, optional
+        Columns not to learn from, by name or by position; they may hold anything.
     header : bool, optional
-        Whether the first line of a text file has the columns' names. Left out: it has, unless one of its cells is a number.
+        Whether the first line of a text file has the columns' names. Left out: as `read_table` decides by the cells.
     verbose : {0, "auto", 1, 2}, default 0
         As for `fit`.
 
@@ -108,8 +109,11 @@ def train_table(
     epochs = None if epochs is None else validation.integer(epochs, operation, "epochs", 1)
     members = None if members is None else validation.integer(members, operation, "members", 1, 100)
     start = time.perf_counter()
-    table = read_table(source, target=target, header=header)
+    table = read_table(source, target=target, header=header, drop=drop)
     name = table.column(target)
+    unwanted = list(dict.fromkeys(table.column(one) for one in drop))
+    if name in unwanted:
+        raise ValueError(f"{operation}: expected columns to drop beside the target, got the target {name!r}")
     rows = rows_with_target(table, name)
     members = members or next(count for count, most in _MEMBERS if len(rows) < most)
     if len(rows) < _LEAST_ROWS:
@@ -121,10 +125,9 @@ def train_table(
         raise ValueError(f"{operation}: expected test as a part that leaves rows on both sides, got {share:g} of {len(rows)} rows")
     if goal.task == "regression":  # mean and scale know nothing of the test rows
         goal = learned_target(table, name, "regression", training)
-    unwanted = list(dict.fromkeys(table.column(one) for one in drop))
-    if name in unwanted:
-        raise ValueError(f"{operation}: expected columns to drop beside the target, got the target {name!r}")
+        cells = numbers(cells)
     preprocessing, notes = learn(table, name, training, unwanted)
+    notes += [f"in test rows, {note}" for note in preprocessing.unread(table, testing)]
     notes += _remarks(table, name, rows, goal.task)
     x, test_x = (preprocessing.transform(_taken(table, part)) for part in (training, testing))
     architecture = chosen_architecture(preprocessing, goal, len(training))
@@ -181,5 +184,5 @@ def _remarks(table: Table, name: str, rows: Array, task: str) -> list[str]:
 
 
 def _announce(table: Table, training: int, testing: int, architecture: Architecture) -> None:
-    print(f"{table.source}: {table.rows:,} rows, {len(table.columns)} columns; {training:,} rows to train, {testing:,} to test")
+    print(f"{table.source}: {table.rows:,} rows, {len(table.names)} columns; {training:,} rows to train, {testing:,} to test")
     print(f"net: {architecture}")

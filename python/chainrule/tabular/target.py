@@ -3,11 +3,13 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from chainrule.tabular.cells import LARGEST, Column, as_number, is_numeric, present, texts
 from chainrule.tabular.elementary import apply
+from chainrule.tabular.kinds import numbers
 from chainrule.tabular.reading import Table
 from chainrule.validation import Array
 
@@ -99,7 +101,8 @@ def learned_target(table: Table, name: str, task: str | None, rows: Array) -> Ta
             f"got {len(counts):,} different values in {len(cells):,} rows of {name!r}"
         )
     words = [word for word in counts if word is not None]
-    ordered = sorted(words, key=float) if is_numeric(cells) else sorted(words)
+    # Not by float: large whole numbers would be equal.
+    ordered = sorted(words, key=None if any(as_number(word) is None for word in words) else Decimal)
     return Target(name, "classification", tuple(ordered), 0.0, 1.0, log=False)
 
 
@@ -129,12 +132,10 @@ def _mostly_numbers(counts: "Counter[str | None]") -> bool:
 
 def _numbers(table: Table, name: str, rows: Array) -> Column:
     cells = table.columns[name][rows]
-    if is_numeric(cells):
-        return cells
-    for row, cell in zip(rows.tolist(), cells.tolist(), strict=True):
-        if as_number(cell) is None:
-            raise ValueError(f"{table.place(row, name)}: expected a number in the target of a regression, got {cell!r}")
-    raise AssertionError("text that is all numbers is a column of numbers")
+    values = numbers(cells)
+    for i in np.flatnonzero(np.isnan(values)):
+        raise ValueError(f"{table.place(int(rows[i]), name)}: expected a number in the target of a regression, got {cells[i]!r}")
+    return values
 
 
 def _log(values: Array) -> Array:

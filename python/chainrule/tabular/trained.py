@@ -1,5 +1,6 @@
 """A trained table: what predicts the target from the other columns, with its preprocessing, in one file."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -100,6 +101,11 @@ class TrainedTable:
         ------
         ValueError
             For missing columns, by name, or a file that is no table.
+
+        Warns
+        -----
+        UserWarning
+            For each column with cells that are neither missing nor what the column was in training, and so count as missing.
         """
         found = self.outputs(table)
         return found if self.target.task == "regression" else np.array(self.target.classes)[found.argmax(axis=1)]
@@ -132,12 +138,14 @@ class TrainedTable:
             x = self.preprocessing.transform(rows.columns)
         except ValueError as error:
             raise ValueError(f"{rows.source}: {error}") from None
+        for note in self.preprocessing.unread(rows, np.arange(rows.rows)):
+            warnings.warn(note, stacklevel=3)
         return predict(self.models, self.target, x)
 
     def read(self, table: object) -> Table:
         """Return a table with the columns that predictions need."""
         words = [feature.column for feature in self.preprocessing.features if hasattr(feature, "values")]
-        return read_table(table, target=self.preprocessing.columns[0], as_text=words)
+        return read_table(table, only=self.preprocessing.columns, as_text=words)
 
     def save(self, folder: "str | PathLike[str]") -> Path:
         """Write the model with its preprocessing into a folder, which is made where there is none.

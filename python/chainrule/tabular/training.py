@@ -19,6 +19,7 @@ from chainrule.validation import Array
 __all__ = ["Member", "permutation", "train"]
 
 _BLOCK = 1 << 16  # rows that are predicted at a time
+_LEAST_HELD_OUT = 2  # rows to validate a member on
 
 
 class Member(NamedTuple):
@@ -174,10 +175,10 @@ def _error(model: cr.Model, target: Target, x: Array, cells: Column) -> float:
 
 
 def _folds(classes: Array, members: int, seed: int) -> list[Array]:
-    """Return rows to validate for each member: a tenth of each class, of few rows a fifth."""
-    parts = max(members, 5 if len(classes) < 2000 else 10)
+    """Return rows to validate for each member: a tenth of each class, of few rows a fifth; many members share parts of a few rows."""
+    parts = min(max(members, 5 if len(classes) < 2000 else 10), len(classes) // _LEAST_HELD_OUT)
     order = shuffled(classes, seed + 1)
-    return [np.sort(order[i::parts]) for i in range(members)]
+    return [np.sort(order[i % parts :: parts]) for i in range(members)]
 
 
 def _batch_size(rows: int) -> int:
