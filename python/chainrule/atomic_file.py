@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _LONGEST_NAME = 255  # in bytes, of Linux' file systems
 
 
 def write(path: "str | os.PathLike[str]", parts: "Iterable[bytes | memoryview]", operation: str) -> None:
-    """Replace the file at `path`, following links, by these bytes.
+    """Replace the file at `path`, following links, by these bytes. A pipe or a device gets them as they come.
 
     Raises
     ------
@@ -27,6 +28,11 @@ def write(path: "str | os.PathLike[str]", parts: "Iterable[bytes | memoryview]",
     """
     target = Path(os.path.realpath(path))
     try:
+        if _takes_a_stream(path):
+            with Path(path).open("wb", buffering=0) as stream:
+                for part in parts:
+                    _write_all(stream.fileno(), part)
+            return
         _remove_orphans(target)
         descriptor, beside = _create_beside(target)
         try:
@@ -49,6 +55,14 @@ def cut(name: str, more: int) -> str:
     """Return a name, cut off so that with so many bytes more it is none that is too long for a file."""
     data = os.fsencode(name)
     return name if len(data) + more <= _LONGEST_NAME else data[: _LONGEST_NAME - more].decode(errors="ignore")
+
+
+def _takes_a_stream(path: "str | os.PathLike[str]") -> bool:
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _prefix(target: Path) -> str:

@@ -1,5 +1,6 @@
 """A file is the old one or the new one, wherever the writer dies."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,13 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match=f"save: Permission denied: '{path}'"):
         atomic_file.write(path, [b"new"], "save")
     assert path.read_bytes() == b"old"
+
+
+def test_a_pipe_gets_the_bytes_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        atomic_file.write(pipe, [b"one", b"two"], "save")
+        assert reader.communicate(timeout=60)[0] == b"onetwo"
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
