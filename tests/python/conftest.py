@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 
@@ -18,6 +19,9 @@ PEERS = {
     "sklearn": ["test_sklearn_numbers.py"],
 }
 collect_ignore = [file for peer, files in PEERS.items() if not importlib.util.find_spec(peer) for file in files]
+
+# A shell starts its background jobs with Ctrl-C ignored; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header():
