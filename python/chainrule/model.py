@@ -203,13 +203,14 @@ class Trainable(Evaluated):
                 history, first, states = History(), trainer.epoch, []
                 if resumed is not None:
                     history, first, states = resumed.apply(self, session), resumed.first, resumed.callbacks
-            self.history, self._hooks = history, hooks
+            # The optimizer's callbacks are in files with the others; they are not given the model, which they would keep alive.
+            self.history, self._hooks = history, hooks.joined(session.choice.optimizer.callbacks())
             self._fit_place, self._fit_trainer = place._replace(first=first), trainer
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
             try:
                 hooks.start(self, {"epochs": epochs, "steps": trainer.steps_per_epoch, "verbose": verbose})
                 judge = Judge(goal, partial(self._predict_rows, operation="fit"), None if y is None else training, data.validation)
-                FitLoop(self, session, epochs, hooks, progress, history, judge, first, states).run()
+                FitLoop(self, session, epochs, self._hooks, progress, history, judge, first, states).run()
             finally:
                 progress.close()
                 trainer.unbind()

@@ -1,6 +1,6 @@
 """The schedule that watches how a training goes."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -92,6 +92,15 @@ class _Watch(ReduceLROnPlateau):
         super().__init__(monitor or "val_loss", factor, patience, 0, mode, min_delta, cooldown, least)
         self._schedule = schedule
         self._any_loss = monitor is None
+
+    def state(self) -> dict[str, object]:
+        """Return the learning rate in force, too."""
+        return {**super().state(), "lr": self._schedule.current}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting, with that learning rate."""
+        super().set_state(state)
+        self._schedule.current = checked_lr(state["lr"], "plateau")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Remember an earlier fit."""
