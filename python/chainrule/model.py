@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError
 from chainrule.evaluation import Evaluated
 from chainrule.history import History
 from chainrule.hooks import CallbackList
-from chainrule.judge import Judge, called, in_order
+from chainrule.judge import Judge, called, in_order, require_no_functions
 from chainrule.progress import checked_verbose, make_progress
 from chainrule.structure import Structure
 from chainrule.training import FitLoop, FitPlace
@@ -183,6 +183,8 @@ class Trainable(Evaluated):
                     data = fit_data(labelled, x, y, **beside)
                 training = data.training
                 goal = self._sessions.goal("fit", terms, metrics, training.y)
+                if y is None and data.validation is None:
+                    require_no_functions(goal)
                 choice = self._sessions.new_optimizer(optimizer)
                 batch_size = choice.optimizer.batch_size(batch_size, training.rows)
                 self.build(*(array.shape[1] for array in training.x))

@@ -1,16 +1,13 @@
 """The schedule that watches how a training goes."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from chainrule.callback_base import Callback, Logs
 from chainrule.monitors import ReduceLROnPlateau
-from chainrule.schedule_base import Schedule, checked_lr
+from chainrule.schedule_base import Position, Schedule, checked_lr
 from chainrule.validation import Array
-
-if TYPE_CHECKING:
-    from chainrule._core import Trainer
 
 
 class Plateau(Schedule):
@@ -63,7 +60,7 @@ class Plateau(Schedule):
         """Return the learning rate in force: it does not depend on the position."""
         return np.full(t.shape, self.current)
 
-    def coming(self, trainer: "Trainer", accumulate: int, batches: int) -> Array:
+    def coming(self, trainer: Position, accumulate: int, batches: int) -> Array:
         """Return the learning rate in force; begin anew with a trainer that is new."""
         if trainer.iterations == 0:
             self.current = self.lr

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from chainrule import _core
 from chainrule.data import Labelled, LabelledRows, Rows, held_out_rows
 from chainrule.targets import require_weight, weights, with_class_weight
 from chainrule.validation import Array
+
+if TYPE_CHECKING:
+    from chainrule.schedule_base import Schedule
 
 # Batches that wait for their step: one is under way while the next is made.
 _AHEAD = 2
@@ -172,6 +175,15 @@ class _Ahead:
             self._queue.put(error)
 
 
+class _Place(NamedTuple):
+    """The place of one batch, for a schedule: how many its epoch has is not known before its end."""
+
+    iterations: int
+    epoch: int
+    step: int = 0
+    steps_per_epoch: int = 1
+
+
 class StreamTrainer:
     """What `_core.Trainer` is for arrays: an epoch is what the iterable yields, and each batch is a step."""
 
@@ -185,6 +197,8 @@ class StreamTrainer:
         self._sums: dict[str, float] = {}
         self._weight = 0.0
         self._rows = 0
+        self._schedule: Schedule | None = None
+        self._accumulate = 1
         self.epoch = 0
         self.step = 0
         self.steps_per_epoch = data.batches.count
@@ -198,9 +212,9 @@ class StreamTrainer:
     def lr(self, value: float) -> None:
         self._native.lr = value
 
-    def set_lrs(self, lrs: Array) -> None:
-        """Set the learning rates of the coming batches."""
-        self._native.set_lrs(lrs)
+    def follow(self, schedule: "Schedule", accumulate: int) -> None:
+        """Take each batch's learning rate from a schedule."""
+        self._schedule, self._accumulate = schedule, accumulate
 
     def run(self, until_epoch: int, until_step: int, seconds: float) -> str:
         """Train until an epoch, or a step of the one under way, or for about so many seconds."""
@@ -211,6 +225,9 @@ class StreamTrainer:
                 self._pending = self._ahead.next()
             rows = self._pending
             assert rows is not None  # an epoch without batches is an error where it begins
+            if self._schedule is not None:
+                place = _Place(self._native.iterations, self.epoch)
+                self._native.set_lrs(self._schedule.coming(place, self._accumulate, 1))
             self._add(self._native.train_on_batch(rows.x, rows.values, rows.weight), rows)
             self.step += 1
             self._pending = self._ahead.next()

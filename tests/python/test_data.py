@@ -61,6 +61,55 @@ def test_what_makes_batches_anew(rows, fingerprint):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda: cr.schedules.cosine(0.1, 20),
+        lambda: cr.schedules.warmup(0.1, 9),
+        lambda: cr.schedules.exponential(0.1, 0.5, unit="epoch"),
+        lambda: cr.schedules.plateau(0.1, patience=1, min_delta=1),
+    ],
+)
+def test_schedules_of_streams(rows, fingerprint, schedule):
+    """Also where the number of batches is known at an epoch's end only."""
+    x, y, _ = rows
+    settings = {"epochs": 5, "loss": "mse", "verbose": 0}
+    found = set()
+    for accumulate in (1, 4):
+        expected = net()
+        expected.fit(x, y, batch_size=10, shuffle=False, optimizer=cr.SGD(schedule(), accumulate=accumulate), **settings)
+        for source in (batches_of(x, y), lambda: iter(batches_of(x, y))):
+            model = net()
+            model.fit(source, optimizer=cr.SGD(schedule(), accumulate=accumulate), **settings)
+            assert fingerprint(model) == fingerprint(expected)
+        found.add(fingerprint(expected))
+    assert len(found) == 2
+
+
+def test_a_schedule_by_epoch_does_not_ask_how_long_an_epoch_is(rows):
+    x, y, _ = rows
+    sizes, lrs = iter([20, 5, 10]), []
+    model = net()
+    note = cr.LambdaCallback(on_train_batch_end=lambda *_: lrs.append(model._sessions.last.trainer.lr))
+    optimizer = cr.SGD(cr.schedules.step(1e-3, 1, factor=0.5, unit="epoch"))
+    model.fit(
+        lambda: iter(batches_of(x, y, size=next(sizes))), epochs=3, loss="mse", optimizer=optimizer, callbacks=note, verbose=0
+    )
+    assert lrs == [1e-3] * 3 + [5e-4] * 11 + [2.5e-4] * 6
+
+
+def test_functions_among_the_metrics_of_streams(rows):
+    x, y, _ = rows
+
+    def worst(y_true, y_pred):
+        return abs(y_true - y_pred).max()
+
+    with pytest.raises(ValueError, match="fit: expected validation_data for the metric worst, a function"):
+        net().fit(batches_of(x, y), loss="mse", metrics=["mae", worst], verbose=0)
+    history = net().fit(batches_of(x, y), loss="mse", metrics=["mae", worst], validation_data=(x, y), verbose=0)
+    assert list(history.history) == ["loss", "mae", "val_loss", "val_mae", "val_worst"]
+
+
 def test_a_generator_serves_for_one_epoch(rows):
     x, y, _ = rows
     assert len(net().fit((batch for batch in batches_of(x, y)), loss="mse", verbose=0).epoch) == 1
