@@ -57,7 +57,8 @@ def _labels(array: Array, operation: str, name: str, loss: Loss, outputs: int) -
         if least < 0 or most >= outputs:
             bad = least if least < 0 else most
             row = int(np.argmax(array == bad))
-            raise ValueError(f"{operation}: expected labels from 0 to {outputs - 1} in {name}, got {bad} at row {row}")
+            hint = "; for two classes in one output use the loss 'binary_cross_entropy'" if outputs == 1 else ""
+            raise ValueError(f"{operation}: expected labels from 0 to {outputs - 1} in {name}, got {bad} at row {row}{hint}")
     return array
 
 
