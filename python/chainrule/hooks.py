@@ -18,6 +18,8 @@ class CallbackList:
     """The callbacks of one fit, and which of their methods are worth calling."""
 
     def __init__(self, callbacks: Any) -> None:
+        if callbacks is None:  # as Keras has it
+            callbacks = ()
         given = [callbacks] if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable) else list(callbacks)
         for callback in given:
             if isinstance(callback, type) or not callable(getattr(callback, "set_model", None)):

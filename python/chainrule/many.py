@@ -141,7 +141,10 @@ def _calls(
         if isinstance(call.get("optimizer"), Optimizer):
             call["optimizer"] = copy.deepcopy(call["optimizer"])
         calls.append({**call, **own[index], "verbose": 0})
-    _require_own("optimizer", [call["optimizer"] if isinstance(call.get("optimizer"), Optimizer) else None for call in calls])
+    optimizers = [call["optimizer"] if isinstance(call.get("optimizer"), Optimizer) else None for call in calls]
+    _require_own("optimizer", optimizers)
+    schedules = [None if one is None or isinstance(one.lr, float) else one.lr for one in optimizers]
+    _require_own("plateau", [one if one is not None and one.callbacks() else None for one in schedules])  # others remember nothing
     return calls
 
 

@@ -67,7 +67,7 @@ class Trainable(Evaluated):
         sample_weight: object = None,
         class_weight: Mapping[int, float] | None = None,
         loss_weights: object = None,
-        callbacks: Iterable[Callback] | Callback = (),
+        callbacks: Iterable[Callback] | Callback | None = (),
         verbose: int | str = "auto",
         resume_from: "str | PathLike[str] | None" = None,
     ) -> History:
@@ -99,8 +99,8 @@ class Trainable(Evaluated):
             metrics aside), goes on with its state, epoch numbers included: two fits of two epochs equal one of four, bit for bit.
             Anything else starts anew.
         metrics : sequence of str or class or Metric or function, or dict of such
-            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names. Of a function that raises an error, which
-            ends the fit, the history holds NaN in that epoch.
+            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names, or a list of lists in their order. Of a
+            function that raises an error, which ends the fit, the history holds NaN in that epoch.
         validation_data : tuple, optional
             (x, y) or (x, y, sample_weight), evaluated after each epoch.
         validation_split : float, default 0

@@ -162,6 +162,7 @@ CASES = {
     "array and value": (lambda: np.ones(3) + cr.Input(3), TypeError, r"numpy\.add: expected arrays, got a symbolic value"),
     "number times value": (lambda: 2 * cr.Input(3), TypeError, r"Multiply: expected a value, .*, got int"),
     "NumPy on a value": (lambda: np.sin(cr.Input(3)), TypeError, r"numpy\.sin: expected arrays, got a symbolic value; a Lambda layer"),
+    "layer without a deed": (lambda: cr.Sequential([cr.Input(3), cr.Layer()]), NotImplementedError, r"Layer: expected a layer that says .* layers\.Composite"),
     "input late": (lambda: cr.Sequential([cr.Dense(1), cr.Input(3)]), ValueError, r"Sequential: expected Input at the front, got it after 1 layers"),
     "shared": (lambda: cr.Sequential([cr.Dense(2)] * 2), ValueError, r"Sequential: expected each layer object once, got Dense\(2\) twice"),
     "same name": (lambda: cr.Sequential([cr.Dense(2, name="a"), cr.Dense(2, name="a")]), ValueError, r"expected each name once, got 'a' twice"),

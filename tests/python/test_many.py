@@ -156,7 +156,12 @@ def test_objects_given_twice_are_refused(blobs):
         cr.fit_many([model, net(1), model], x, y, verbose=0, **options())
     with pytest.raises(ValueError, match=r"expected each optimizer object once, got the same one for models 0 and 1"):
         cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": adam}] * 2, verbose=0, **options())
+    plateau = cr.schedules.plateau(0.1)
+    with pytest.raises(ValueError, match=r"expected each plateau object once, got the same one for models 0 and 1"):
+        cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": cr.Adam(plateau)} for _ in range(2)], verbose=0, **options())
     assert model.history is None
+    cosine = cr.schedules.cosine(0.1, 100)  # remembers nothing
+    cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": cr.Adam(cosine)} for _ in range(2)], verbose=0, **options())
 
 
 def test_an_error_names_its_model_and_stops_the_others(blobs):
