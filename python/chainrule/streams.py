@@ -4,6 +4,7 @@ The next batches are fetched by a thread of their own while the native step runs
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -156,12 +157,15 @@ class _Ahead:
         return rows
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Let the thread end, and wait for it; not on Ctrl-C: a source may take any time for the batch that it is at."""
         self._stopped.set()
+        waits = not isinstance(sys.exc_info()[1], KeyboardInterrupt)
         while self._thread.is_alive():
             try:
                 self._queue.get_nowait()
             except queue.Empty:
+                if not waits:
+                    return  # there is room for that batch, and the thread ends after it
                 self._thread.join(0.01)
 
     def _fetch(self, items: Iterator[LabelledRows]) -> None:

@@ -1,5 +1,7 @@
 """What x and y may be: iterables of batches, frames, memory maps larger than what may be held."""
 
+import os
+import signal
 import threading
 import tracemalloc
 
@@ -161,6 +163,26 @@ def test_batches_are_fetched_by_a_thread_that_ends(rows):
         callbacks=cr.LambdaCallback(on_epoch_end=lambda *_: setattr(model, "stop_training", True)),
     )
     assert not [thread for thread in threading.enumerate() if thread.name == "chainrule-prefetch"]
+
+
+def test_ctrl_c_does_not_wait_for_a_source(rows):
+    x, y, _ = rows
+    released = threading.Event()
+
+    def source():
+        yield from batches_of(x, y)[:3]
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(60)
+        yield x, y
+
+    model = net()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(source, loss="mse", verbose=0)
+    (fetching,) = (thread for thread in threading.enumerate() if thread.name == "chainrule-prefetch")
+    released.set()
+    fetching.join(60)
+    assert not fetching.is_alive()
+    model.fit(batches_of(x, y), loss="mse", verbose=0)
 
 
 def test_batches_that_do_not_fit(rows):
