@@ -203,7 +203,7 @@ class StreamTrainer:
         self._rows = 0
         self._schedule: Schedule | None = None
         self._accumulate = 1
-        self.epoch = 0
+        self.epoch = native.epoch
         self.step = 0
         self.steps_per_epoch = data.batches.count
 
@@ -275,6 +275,10 @@ class StreamTrainer:
         self._history.append(logs)
         self.steps_per_epoch = self.step
         self.epoch += 1
+        if self._schedule is not None and self._schedule.unit == "epoch":  # the next fit's schedule goes on from here
+            state = self._native.state()
+            state["epoch"] = self.epoch
+            self._native.set_state(**state)
         self.step = 0
         self._sums, self._weight, self._rows = {}, 0.0, 0
         self.unbind()

@@ -100,6 +100,20 @@ def test_a_schedule_by_epoch_does_not_ask_how_long_an_epoch_is(rows):
     assert lrs == [1e-3] * 3 + [5e-4] * 11 + [2.5e-4] * 6
 
 
+def test_schedules_of_streams_go_on_in_the_next_fit(rows, fingerprint):
+    x, y, _ = rows
+    for make in (lambda: cr.schedules.step(0.1, 1, factor=0.5, unit="epoch"), lambda: cr.schedules.cosine(0.1, 24)):
+        whole, parts, mixed = net(), net(), net()
+        whole.fit(batches_of(x, y), epochs=4, loss="mse", optimizer=cr.SGD(make()), verbose=0)
+        optimizer, other = cr.SGD(make()), cr.SGD(make())
+        for epochs in (1, 2, 1):
+            parts.fit(batches_of(x, y), epochs=epochs, loss="mse", optimizer=optimizer, verbose=0)
+        mixed.fit(batches_of(x, y), epochs=2, loss="mse", optimizer=other, verbose=0)
+        mixed.fit(x, y, epochs=1, batch_size=10, shuffle=False, optimizer=other, verbose=0)
+        mixed.fit(batches_of(x, y), epochs=1, optimizer=other, verbose=0)
+        assert len({fingerprint(model) for model in (whole, parts, mixed)}) == 1
+
+
 def test_functions_among_the_metrics_of_streams(rows):
     x, y, _ = rows
 
