@@ -66,6 +66,8 @@ def weights(sample_weight: object, operation: str, name: str, rows: int) -> Arra
     """Check sample weights: shape (rows,), finite, not negative."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Mapping):
+        raise TypeError(f"{operation}: expected {name} of shape ({rows},), for all outputs the same, got a dict; see loss_weights")
     array = validation.numeric(sample_weight, operation, name)
     if array.shape != (rows,):
         raise ValueError(f"{operation}: expected {name} of shape ({rows},), got shape {array.shape}")

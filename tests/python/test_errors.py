@@ -99,6 +99,7 @@ CASES = {
     "label too large": (fit(X, np.array([0, 1, 2, 0]), loss="cross_entropy"), ValueError, r"fit: expected labels from 0 to 1 in y, got 2 at row 2"),
     "label negative": (fit(X, np.array([0, -1, 1, 0]), loss="sigmoid_nll"), ValueError, r"expected labels from 0 to 1 in y, got -1 at row 1"),
     "label, evaluate": (lambda: built().evaluate(X, LABELS + 5, loss="cross_entropy"), ValueError, r"evaluate: expected labels from 0 to 1"),
+    "weights by output": (fit(sample_weight={"output": np.ones(4)}), TypeError, r"fit: expected sample_weight of shape \(4,\), for all outputs the same, got a dict"),
     "label, one output": (fit(X, LABELS, one_output, "cross_entropy"), ValueError, r"expected labels from 0 to 0 .*; for two classes in one output use the loss 'binary_cross_entropy'"),
     "binary": (fit(X, np.array([0, 1, 2, 0]), one_output, "binary_cross_entropy"), ValueError, r"expected y from 0 to 1 for binary_cross_entropy, got 0 to 2"),
     # names
