@@ -110,8 +110,6 @@ class Sessions:
                     raise ValueError(
                         f"{operation}: expected metrics of classes, such as 'accuracy', for integer labels, got {metric.name!r}"
                     )
-                if isinstance(loss, losses.BinaryCrossEntropy) and metric.takes_labels and not isinstance(metric, Function):
-                    _require_one_class(operation, metric.name, target)
             heads.append(Head(name, loss, weight, own, target.labels, 1 if target.labels else target.values.shape[1]))
         goal = tuple(heads)
         keys = log_keys(goal)
@@ -241,21 +239,6 @@ class Sessions:
                     UserWarning,
                     stacklevel=4,  # the caller of fit, train_on_batch or evaluate
                 )
-
-
-def _require_one_class(operation: str, metric: str, target: Targets) -> None:
-    """Raise ValueError where columns of 0 and 1 are labels of which a row may have any number: its class is none of them."""
-    y = target.values
-    if target.labels or y.shape[1] == 1:
-        return
-    labels = (y == 1).sum(axis=1)
-    bad = (labels != 1) & ((y == 0) | (y == 1)).all(axis=1)
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(
-            f"{operation}: expected one class in each row of y for the metric {metric!r}, got {labels[row]} labels at row {row}; of labels "
-            "that do not exclude each other give a function, such as lambda y, p: ((p > 0) == y).mean()"
-        )
 
 
 def _serves(made_for: Goal, goal: Goal) -> bool:
