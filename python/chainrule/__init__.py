@@ -128,7 +128,7 @@ _LATER = {
     "LearningRateScheduler": "learning_rates",
     "fit_many": "many",
     **dict.fromkeys(("MLflow", "OptunaPruning", "TensorBoard"), "tracking"),
-    "operators": "operators",
+    **{name: name for name in ("numpy", "operators", "sklearn")},
     "load": "saving",
     "from_torch": "torch_modules",
     "schedules": "schedules",

@@ -44,7 +44,8 @@ class Checkpoint(Callback):
     Notes
     -----
     A file is complete before it takes the place of the one before: after a crash at any point the last complete one is there.
-    Given last in `callbacks`, it sees what the others did after the same epoch; their state is in the file too.
+    The state of other callbacks is in the file, too: those that have one are called before it after each epoch, wherever it stands in
+    `callbacks`. Others are called in their order: those that change the model after an epoch stand in front of it.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chainrule.callbacks import Callback, TerminateOnNaN
+from chainrule.callbacks import Callback, Checkpoint, TerminateOnNaN
 from chainrule.errors import TrainingDiverged
 
 if TYPE_CHECKING:
@@ -18,11 +18,13 @@ class CallbackList:
     """The callbacks of one fit, and which of their methods are worth calling."""
 
     def __init__(self, callbacks: Any) -> None:
+        if callbacks is None:  # as Keras has it
+            callbacks = ()
         given = [callbacks] if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable) else list(callbacks)
         for callback in given:
             if isinstance(callback, type) or not callable(getattr(callback, "set_model", None)):
                 raise TypeError(f"fit: expected callbacks as instances of Callback, got {callback!r}")
-        self._callbacks: list[Callback] = given
+        self._callbacks: list[Callback] = _with_checkpoints_late(given)
 
     def joined(self, more: list[Callback]) -> "CallbackList":
         """Return the list with more callbacks at its end."""
@@ -75,3 +77,16 @@ class CallbackList:
             for callback in self._callbacks
             if hasattr(callback, method) and getattr(getattr(callback, method), "__func__", None) is not base
         ]
+
+
+def _with_checkpoints_late(callbacks: list[Callback]) -> list[Callback]:
+    """Put what a checkpoint's file holds the state of in front of it: the file is of what they all made of the same epoch."""
+
+    def rank(callback: Callback) -> int:
+        if isinstance(callback, Checkpoint):
+            return 1 if callback.save_best_only else 2
+        state = getattr(type(callback), "state", Callback.state)
+        return 2 if state is Callback.state else 0
+
+    first = next((i for i, callback in enumerate(callbacks) if isinstance(callback, Checkpoint)), len(callbacks))
+    return callbacks[:first] + sorted(callbacks[first:], key=rank)

@@ -33,6 +33,16 @@ def in_order(goal: Goal, logs: Mapping[str, float]) -> dict[str, float]:
     return {key: logs[key] for key in log_keys(goal) if key in logs}
 
 
+def require_no_functions(goal: Goal) -> None:
+    """Raise ValueError where a fit that has no rows as a whole, neither training nor validation data, is to call functions on them."""
+    for head in goal:
+        for function in functions(head.metrics):
+            raise ValueError(
+                f"fit: expected validation_data for the metric {function.name}, a function, which is not called on an iterable of "
+                "batches, got none"
+            )
+
+
 class Judge:
     """Adds epochs to the history with what the functions among a fit's metrics say of them; false where there are none.
 

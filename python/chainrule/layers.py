@@ -89,7 +89,10 @@ class Layer:
 
     def add_to(self, graph: Graph, nodes: tuple[int, ...], place: Place, training: bool) -> int:
         """Add the layer's operations on its operands to the graph and return the last one."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__}: expected a layer that says what it does; derive from layers.Composite with a method call, "
+            "or give a function of NumPy's to Lambda"
+        )
 
     def _arguments(self) -> list[str]:
         return []

@@ -141,7 +141,11 @@ def _calls(
         if isinstance(call.get("optimizer"), Optimizer):
             call["optimizer"] = copy.deepcopy(call["optimizer"])
         calls.append({**call, **own[index], "verbose": 0})
-    _require_own("optimizer", [call["optimizer"] if isinstance(call.get("optimizer"), Optimizer) else None for call in calls])
+    optimizers = [call["optimizer"] if isinstance(call.get("optimizer"), Optimizer) else None for call in calls]
+    _require_own("optimizer", optimizers)
+    schedules = [None if one is None or isinstance(one.lr, float) else one.lr for one in optimizers]
+    _require_own("iterator", [call["x"] if hasattr(call.get("x"), "__next__") else None for call in calls])  # is read only once
+    _require_own("plateau", [one if one is not None and one.callbacks() else None for one in schedules])  # others remember nothing
     return calls
 
 
@@ -364,7 +368,8 @@ class _Watcher(Progress):
         """Look at what the others do."""
         if self._crew.stopped:
             raise _Stopped
-        self._crew.report(self._index, (done + step / self.steps) / self.epochs)
+        of_epoch = step / self.steps if self.steps else 0.0  # of a stream in its first epoch nobody knows
+        self._crew.report(self._index, min((done + of_epoch) / self.epochs, 1.0))
         _core.limit_caller(self._crew.share())
 
 

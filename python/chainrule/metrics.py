@@ -12,13 +12,17 @@
 ``"f1"``
 ============================== ====================================================================================================
 
-Integer labels serve all but "mse", "mae", "rmse" and "r2". Metrics take no notice of weights. In a fit those of the training data
-are of the epoch's own predictions, made while parameters change; "r2", "auc", "precision", "recall" and "f1" are of all the
-epoch's rows together, not means over batches ("auc" keeps 8 bytes for each row until then). All have the same bits for any number of
-threads.
+The class of a row of values is its largest column, of equal ones the first: where a row may have several labels
+("binary_cross_entropy" of several outputs), metrics of classes mean nothing, and a function such as ``lambda y, p: ((p > 0) ==
+y).mean()`` serves. Integer labels serve all but "mse", "mae", "rmse" and "r2". Metrics take no notice of weights. In a fit those of
+the training data are of the epoch's own predictions, made while parameters change; "r2", "auc", "precision", "recall" and "f1" are
+of all the epoch's rows together, not means over batches ("auc" keeps 8 bytes for each row until then). All have the same bits for
+any number of threads. Of a fit on an iterable of batches those of the training data are means over its batches, each by its rows,
+"r2", "rmse", "auc", "precision", "recall" and "f1" too; those of the validation data are of all its rows.
 
 A function f(y_true, y_pred) -> float is called at the end of each epoch on predictions for the training data, which costs a `predict`
-over all of it, and for the validation data. Its name is its key in the history.
+over all of it, and for the validation data; of a fit on an iterable of batches for the validation data alone. Its name is its key in
+the history.
 
 Examples
 --------

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError
 from chainrule.evaluation import Evaluated
 from chainrule.history import History
 from chainrule.hooks import CallbackList
-from chainrule.judge import Judge, called, in_order
+from chainrule.judge import Judge, called, in_order, require_no_functions
 from chainrule.progress import checked_verbose, make_progress
 from chainrule.structure import Structure
 from chainrule.training import FitLoop, FitPlace
@@ -67,7 +67,7 @@ class Trainable(Evaluated):
         sample_weight: object = None,
         class_weight: Mapping[int, float] | None = None,
         loss_weights: object = None,
-        callbacks: Iterable[Callback] | Callback = (),
+        callbacks: Iterable[Callback] | Callback | None = (),
         verbose: int | str = "auto",
         resume_from: "str | PathLike[str] | None" = None,
     ) -> History:
@@ -99,8 +99,8 @@ class Trainable(Evaluated):
             metrics aside), goes on with its state, epoch numbers included: two fits of two epochs equal one of four, bit for bit.
             Anything else starts anew.
         metrics : sequence of str or class or Metric or function, or dict of such
-            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names. Of a function that raises an error, which
-            ends the fit, the history holds NaN in that epoch.
+            See `chainrule.metrics`. Of several outputs for all, or by the outputs' names, or a list of lists in their order. Of a
+            function that raises an error, which ends the fit, the history holds NaN in that epoch.
         validation_data : tuple, optional
             (x, y) or (x, y, sample_weight), evaluated after each epoch.
         validation_split : float, default 0
@@ -183,6 +183,8 @@ class Trainable(Evaluated):
                     data = fit_data(labelled, x, y, **beside)
                 training = data.training
                 goal = self._sessions.goal("fit", terms, metrics, training.y)
+                if y is None and data.validation is None:
+                    require_no_functions(goal)
                 choice = self._sessions.new_optimizer(optimizer)
                 batch_size = choice.optimizer.batch_size(batch_size, training.rows)
                 self.build(*(array.shape[1] for array in training.x))
@@ -203,13 +205,14 @@ class Trainable(Evaluated):
                 history, first, states = History(), trainer.epoch, []
                 if resumed is not None:
                     history, first, states = resumed.apply(self, session), resumed.first, resumed.callbacks
-            self.history, self._hooks = history, hooks
+            # The optimizer's callbacks are in files with the others; they are not given the model, which they would keep alive.
+            self.history, self._hooks = history, hooks.joined(session.choice.optimizer.callbacks())
             self._fit_place, self._fit_trainer = place._replace(first=first), trainer
             progress = make_progress(level, epochs, trainer.steps_per_epoch)
             try:
                 hooks.start(self, {"epochs": epochs, "steps": trainer.steps_per_epoch, "verbose": verbose})
                 judge = Judge(goal, partial(self._predict_rows, operation="fit"), None if y is None else training, data.validation)
-                FitLoop(self, session, epochs, hooks, progress, history, judge, first, states).run()
+                FitLoop(self, session, epochs, self._hooks, progress, history, judge, first, states).run()
             finally:
                 progress.close()
                 trainer.unbind()

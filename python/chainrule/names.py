@@ -5,6 +5,30 @@ from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
+# What scikit-learn, Keras and PyTorch call some things, in small letters and without underscores, where no likeness leads to ours.
+_ELSEWHERE = {
+    "acc": "accuracy",
+    "binarycrossentropy": "binary_cross_entropy",
+    "bce": "binary_cross_entropy",
+    "categoricalcrossentropy": "cross_entropy",
+    "sparsecategoricalcrossentropy": "cross_entropy",
+    "logloss": "cross_entropy",
+    "identity": "linear",
+    "kaimingnormal": "he_normal",
+    "kaiminguniform": "he_uniform",
+    "l1loss": "mae",
+    "logistic": "sigmoid",
+    "absoluteerror": "mae",
+    "meanabsoluteerror": "mae",
+    "meansquarederror": "mse",
+    "squarederror": "mse",
+    "pinball": "quantile",
+    "smoothl1": "huber",
+    "swish": "silu",
+    "xaviernormal": "glorot_normal",
+    "xavieruniform": "glorot_uniform",
+}
+
 
 class Configured:
     """A small immutable description: equal and printed by its fields."""
@@ -30,7 +54,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     import difflib  # only a misspelt name needs it
 
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
+    plain = name.replace("_", "").lower()
+    same = [one for one in known if one.replace("_", "").lower() == plain or one == _ELSEWHERE.get(plain)]
+    close = same or difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(map(repr, known))}"
     return ValueError(f"unknown {kind} {name!r}: {hint}")
 

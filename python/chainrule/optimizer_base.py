@@ -76,6 +76,8 @@ class Optimizer(Configured):
         """Give the trainer that the optimizer was made into its learning rate, or those of up to `batches` coming batches."""
         if isinstance(self._lr, float):
             trainer.lr = self._lr
+        elif follow := getattr(trainer, "follow", None):  # of a stream, which does not know its coming batches
+            follow(self._lr, self.accumulate)
         else:
             trainer.set_lrs(self._lr.coming(trainer, self.accumulate, min(batches, _MOST_AHEAD)))
 

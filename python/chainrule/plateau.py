@@ -1,16 +1,13 @@
 """The schedule that watches how a training goes."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from chainrule.callback_base import Callback, Logs
 from chainrule.monitors import ReduceLROnPlateau
-from chainrule.schedule_base import Schedule, checked_lr
+from chainrule.schedule_base import Position, Schedule, checked_lr
 from chainrule.validation import Array
-
-if TYPE_CHECKING:
-    from chainrule._core import Trainer
 
 
 class Plateau(Schedule):
@@ -63,7 +60,7 @@ class Plateau(Schedule):
         """Return the learning rate in force: it does not depend on the position."""
         return np.full(t.shape, self.current)
 
-    def coming(self, trainer: "Trainer", accumulate: int, batches: int) -> Array:
+    def coming(self, trainer: Position, accumulate: int, batches: int) -> Array:
         """Return the learning rate in force; begin anew with a trainer that is new."""
         if trainer.iterations == 0:
             self.current = self.lr
@@ -92,6 +89,15 @@ class _Watch(ReduceLROnPlateau):
         super().__init__(monitor or "val_loss", factor, patience, 0, mode, min_delta, cooldown, least)
         self._schedule = schedule
         self._any_loss = monitor is None
+
+    def state(self) -> dict[str, object]:
+        """Return the learning rate in force, too."""
+        return {**super().state(), "lr": self._schedule.current}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting, with that learning rate."""
+        super().set_state(state)
+        self._schedule.current = checked_lr(state["lr"], "plateau")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Remember an earlier fit."""

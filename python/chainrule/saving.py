@@ -17,6 +17,7 @@ from chainrule.building import build
 from chainrule.errors import CorruptFileError
 from chainrule.functional import Model
 from chainrule.history import History
+from chainrule.hooks import CallbackList
 from chainrule.layers import Composite, Layer, Place
 from chainrule.losses import Function, Loss
 from chainrule.model_file import Contents, tensors_with_prefix
@@ -306,4 +307,6 @@ def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dic
     session.trainer.set_state(**{**trainer_state(training, tensors), **whole})
     if training["fit"] is not None:
         model._fit_place, model._fit_trainer = FitPlace(**training["fit"]), session.trainer
+        model._hooks = CallbackList(optimizer.callbacks())
+        model._hooks.restore(callback_states(training, tensors))
         model.history = history_of(training, tensors)

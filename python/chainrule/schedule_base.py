@@ -1,7 +1,7 @@
 """The base of the schedules: a learning rate as a function of the position in a training."""
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -10,10 +10,27 @@ from chainrule.callback_base import Callback
 from chainrule.names import Configured
 from chainrule.validation import Array
 
-if TYPE_CHECKING:
-    from chainrule._core import Trainer
-
 Unit = Literal["step", "epoch"]
+
+
+class Position(Protocol):
+    """Where a training is: what a trainer says of itself."""
+
+    @property
+    def iterations(self) -> int:
+        """Batches so far."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs so far."""
+
+    @property
+    def step(self) -> int:
+        """Batches of the epoch under way."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of each epoch."""
 
 
 class Schedule(Configured):
@@ -37,7 +54,7 @@ class Schedule(Configured):
         """Return the learning rate at position t."""
         return float(self.at(np.array([validation.integer(t, type(self).__name__, "t", 0)]))[0])
 
-    def coming(self, trainer: "Trainer", accumulate: int, batches: int) -> Array:
+    def coming(self, trainer: Position, accumulate: int, batches: int) -> Array:
         """Return the learning rates of a trainer's coming batches, of which `accumulate` make one update."""
         ahead = np.arange(batches)
         if self.unit == "epoch":

@@ -7,6 +7,7 @@ from chainrule import _core, validation
 from chainrule.layers import Activation, Layer
 from chainrule.sample_gradients import SampleGradients
 from chainrule.sparse import dense
+from chainrule.stack import Stack
 from chainrule.structure import chain, each
 from chainrule.validation import Array
 from chainrule.values import Input
@@ -157,6 +158,11 @@ class Sequential(SampleGradients):
 def _checked_layers(given: list[Layer | Input | Callable[..., Any]]) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     for layer in given:
+        if isinstance(layer, Stack):
+            kind = type(layer).__name__
+            raise TypeError(
+                f"Sequential: expected layers, got a {kind}: a model is no layer, *model.layers in the list puts its there"
+            )
         if callable(layer) and not isinstance(layer, Layer | type):
             layer = Activation(layer)
         if isinstance(layer, Input):

@@ -128,6 +128,8 @@ class Sessions:
                     known = ", ".join(map(repr, self._names))
                     raise ValueError(f"{operation}: expected metrics by the outputs {known}, got {name!r}")
             return [metrics(given.get(name, ())) for name in self._names]
+        if len(self._names) > 1 and isinstance(given, list | tuple) and any(isinstance(one, list | tuple) for one in given):
+            return [metrics(one) for one in by_name(given, self._names, operation, "metrics", "output")]
         return [metrics(() if given is None else given) for _ in self._names]
 
     def new_optimizer(self, given: object) -> Choice:

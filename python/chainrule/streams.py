@@ -4,10 +4,11 @@ The next batches are fetched by a thread of their own while the native step runs
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from chainrule import _core
 from chainrule.data import Labelled, LabelledRows, Rows, held_out_rows
 from chainrule.targets import require_weight, weights, with_class_weight
 from chainrule.validation import Array
+
+if TYPE_CHECKING:
+    from chainrule.schedule_base import Schedule
 
 # Batches that wait for their step: one is under way while the next is made.
 _AHEAD = 2
@@ -153,12 +157,15 @@ class _Ahead:
         return rows
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Let the thread end, and wait for it; not on Ctrl-C: a source may take any time for the batch that it is at."""
         self._stopped.set()
+        waits = not isinstance(sys.exc_info()[1], KeyboardInterrupt)
         while self._thread.is_alive():
             try:
                 self._queue.get_nowait()
             except queue.Empty:
+                if not waits:
+                    return  # there is room for that batch, and the thread ends after it
                 self._thread.join(0.01)
 
     def _fetch(self, items: Iterator[LabelledRows]) -> None:
@@ -170,6 +177,15 @@ class _Ahead:
             self._queue.put(None)
         except BaseException as error:  # carried to the thread that trains
             self._queue.put(error)
+
+
+class _Place(NamedTuple):
+    """The place of one batch, for a schedule: how many its epoch has is not known before its end."""
+
+    iterations: int
+    epoch: int
+    step: int = 0
+    steps_per_epoch: int = 1
 
 
 class StreamTrainer:
@@ -185,7 +201,9 @@ class StreamTrainer:
         self._sums: dict[str, float] = {}
         self._weight = 0.0
         self._rows = 0
-        self.epoch = 0
+        self._schedule: Schedule | None = None
+        self._accumulate = 1
+        self.epoch = native.epoch
         self.step = 0
         self.steps_per_epoch = data.batches.count
 
@@ -198,9 +216,9 @@ class StreamTrainer:
     def lr(self, value: float) -> None:
         self._native.lr = value
 
-    def set_lrs(self, lrs: Array) -> None:
-        """Set the learning rates of the coming batches."""
-        self._native.set_lrs(lrs)
+    def follow(self, schedule: "Schedule", accumulate: int) -> None:
+        """Take each batch's learning rate from a schedule."""
+        self._schedule, self._accumulate = schedule, accumulate
 
     def run(self, until_epoch: int, until_step: int, seconds: float) -> str:
         """Train until an epoch, or a step of the one under way, or for about so many seconds."""
@@ -211,6 +229,9 @@ class StreamTrainer:
                 self._pending = self._ahead.next()
             rows = self._pending
             assert rows is not None  # an epoch without batches is an error where it begins
+            if self._schedule is not None:
+                place = _Place(self._native.iterations, self.epoch)
+                self._native.set_lrs(self._schedule.coming(place, self._accumulate, 1))
             self._add(self._native.train_on_batch(rows.x, rows.values, rows.weight), rows)
             self.step += 1
             self._pending = self._ahead.next()
@@ -254,6 +275,10 @@ class StreamTrainer:
         self._history.append(logs)
         self.steps_per_epoch = self.step
         self.epoch += 1
+        if self._schedule is not None and self._schedule.unit == "epoch":  # the next fit's schedule goes on from here
+            state = self._native.state()
+            state["epoch"] = self.epoch
+            self._native.set_state(**state)
         self.step = 0
         self._sums, self._weight, self._rows = {}, 0.0, 0
         self.unbind()

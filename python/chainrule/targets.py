@@ -57,7 +57,8 @@ def _labels(array: Array, operation: str, name: str, loss: Loss, outputs: int) -
         if least < 0 or most >= outputs:
             bad = least if least < 0 else most
             row = int(np.argmax(array == bad))
-            raise ValueError(f"{operation}: expected labels from 0 to {outputs - 1} in {name}, got {bad} at row {row}")
+            hint = "; for two classes in one output use the loss 'binary_cross_entropy'" if outputs == 1 else ""
+            raise ValueError(f"{operation}: expected labels from 0 to {outputs - 1} in {name}, got {bad} at row {row}{hint}")
     return array
 
 
@@ -65,6 +66,8 @@ def weights(sample_weight: object, operation: str, name: str, rows: int) -> Arra
     """Check sample weights: shape (rows,), finite, not negative."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Mapping):
+        raise TypeError(f"{operation}: expected {name} of shape ({rows},), for all outputs the same, got a dict; see loss_weights")
     array = validation.numeric(sample_weight, operation, name)
     if array.shape != (rows,):
         raise ValueError(f"{operation}: expected {name} of shape ({rows},), got shape {array.shape}")

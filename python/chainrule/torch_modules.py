@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule import activations
 from chainrule.activations import ActivationFunction
 from chainrule.embedding import Embedding
+from chainrule.groups import said_by
 from chainrule.layer_calls import Call, Calls, layer_calls, unsupported
 from chainrule.layers import Activation, Dense, Dropout, Layer
 from chainrule.merging import Add, Columns, Concatenate, Multiply
@@ -39,14 +40,15 @@ def from_torch(module: Any) -> "Sequential":
     -------
     Sequential
         Of the parameters' dtype; each module is a layer, so that positions, and names of parameters, are those of a flat
-        ``torch.nn.Sequential`` without Identity and Flatten.
+        ``torch.nn.Sequential`` without Identity and Flatten. One of whose parameters none requires a gradient is not `trainable`.
 
     Raises
     ------
     TypeError
         For any other module, and for parameters of another type than float32 or float64.
     ValueError
-        For a setting that chainrule has not, such as ``GELU(approximate="tanh")``, and a module without any parameters.
+        For a setting that chainrule has not, such as ``GELU(approximate="tanh")``, for parameters that two modules share, and for a
+        module without any.
     ImportError
         Without PyTorch.
     """
@@ -59,6 +61,7 @@ def from_torch(module: Any) -> "Sequential":
     values: dict[str, Array] = {}
     features = None
     dtype = None
+    seen: set[int] = set()
     for part in _flat(module, torch):
         make = _FROM.get(type(part).__name__) if type(part).__module__.startswith("torch.nn.") else None
         if make is None:
@@ -67,6 +70,12 @@ def from_torch(module: Any) -> "Sequential":
         layer = make(part)
         if layer is None:
             continue
+        own = list(part.parameters())
+        if not seen.isdisjoint(map(id, own)):
+            raise ValueError(f"from_torch: expected parameters of one module each, got {part!r} with another's: layers share none")
+        seen.update(map(id, own))
+        if own and not any(tensor.requires_grad for tensor in own):
+            layer.trainable = False
         for name, tensor in part.state_dict().items():
             if name == "num_batches_tracked":
                 continue
@@ -103,6 +112,9 @@ def to_torch(model: "Stack") -> Any:
     made = _sequential(torch, calls) if _is_chain(calls) else _graph(torch, calls)
     result = made.to(getattr(torch, calls.dtype))
     result.load_state_dict({name: torch.from_numpy(value) for name, value in model.state_dict().items()})
+    frozen = {call.place.prefix for call in model._structure.calls if not said_by((*call.owners, call.layer))[0]}
+    for name, parameter in result.named_parameters():
+        parameter.requires_grad_(name.rpartition(".")[0] not in frozen)
     return result.eval()
 
 
@@ -198,9 +210,9 @@ def _dense(part: Any) -> Layer:
     return Dense(part.out_features, use_bias=part.bias is not None)
 
 
-def _require(part: Any, holds: bool) -> None:
+def _require(part: Any, holds: bool, setting: str) -> None:
     if not holds:
-        raise ValueError(f"from_torch: expected settings that chainrule has, got {part!r}")
+        raise ValueError(f"from_torch: expected settings that chainrule has, {setting}, got {part!r}")
 
 
 def _plain(make: Callable[[], ActivationFunction]) -> Callable[[Any], Layer]:
@@ -209,40 +221,43 @@ def _plain(make: Callable[[], ActivationFunction]) -> Callable[[Any], Layer]:
 
 def _by_row(make: Callable[[], ActivationFunction]) -> Callable[[Any], Layer]:
     def made(part: Any) -> Layer:
-        _require(part, part.dim in (None, 1, -1))
+        _require(part, part.dim in (None, 1, -1), "dim=1")
         return Activation(make())
 
     return made
 
 
 def _gelu(part: Any) -> Layer:
-    _require(part, part.approximate == "none")
+    _require(part, part.approximate == "none", "approximate='none'")
     return Activation("gelu")
 
 
 def _softplus(part: Any) -> Layer:
     # Above the threshold PyTorch returns x, which from 20 on is what rounding makes of it.
-    _require(part, part.beta == 1 and part.threshold >= 20)
+    _require(part, part.beta == 1 and part.threshold >= 20, "beta=1, threshold=20")
     return Activation("softplus")
 
 
 def _layer_norm(part: Any) -> Layer:
-    _require(part, len(part.normalized_shape) == 1 and part.weight is not None and part.bias is not None)
+    _require(part, len(part.normalized_shape) == 1, "normalized_shape of one number")
+    _require(part, part.weight is not None and part.bias is not None, "elementwise_affine=True, bias=True")
     return LayerNorm(part.eps)
 
 
 def _batch_norm(part: Any) -> Layer:
-    _require(part, part.affine and part.track_running_stats and part.momentum is not None and part.bias is not None)
+    _require(part, part.affine and part.bias is not None, "affine=True, bias=True")
+    _require(part, part.track_running_stats and part.momentum is not None, "track_running_stats=True, momentum as a number")
     return BatchNorm(part.momentum, part.eps)
 
 
 def _embedding(part: Any) -> Layer:
-    _require(part, part.padding_idx is None and part.max_norm is None)
+    _require(part, part.padding_idx is None and part.max_norm is None, "padding_idx=None, max_norm=None")
+    _require(part, not part.scale_grad_by_freq, "scale_grad_by_freq=False")
     return Embedding(part.num_embeddings, part.embedding_dim)
 
 
 def _flatten(part: Any) -> None:
-    _require(part, part.start_dim == 1)
+    _require(part, part.start_dim == 1, "start_dim=1")
 
 
 _FROM: dict[str, Callable[[Any], Layer | None]] = {

@@ -43,7 +43,7 @@ class FitLoop:
         self._trainer = session.trainer
         self._optimizer = session.choice.optimizer
         self._epochs = epochs
-        self._callbacks = callbacks.joined(session.choice.optimizer.callbacks())
+        self._callbacks = callbacks
         self._progress = progress
         self._history = history
         self._judge = judge

@@ -10,7 +10,7 @@ Examples
 (1, 1)
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chainrule import validation
 
@@ -45,16 +45,29 @@ class Value:
 
         return add([self, other])
 
+    def __radd__(self, other: "Value") -> "Value":
+        return Value.__add__(other, self)
+
     def __mul__(self, other: "Value") -> "Value":
         from chainrule.merging import multiply
 
         return multiply([self, other])
+
+    def __rmul__(self, other: "Value") -> "Value":
+        return Value.__mul__(other, self)
 
     def __getitem__(self, key: object) -> "Value":
         from chainrule.merging import Columns
 
         begin, end = _column_range(key, self.features)
         return Columns(begin, end)(self)
+
+    def __array_ufunc__(self, ufunc: Any, *arguments: object, **keywords: object) -> NoReturn:
+        name = ufunc.__name__
+        raise TypeError(f"numpy.{name}: expected arrays, got a symbolic value; a Lambda layer applies NumPy's functions to one")
+
+    def __array__(self, *arguments: object, **keywords: object) -> NoReturn:
+        raise TypeError(f"expected numbers, got the symbolic {self!r}, on which layers are called, not models or functions")
 
     def __repr__(self) -> str:
         width = "unknown width" if self.features is None else f"{self.features} features"

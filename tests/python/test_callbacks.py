@@ -61,6 +61,11 @@ def test_order_of_calls():
     assert recorder.params == {"epochs": 2, "steps": 2, "verbose": 0}
 
 
+def test_no_callbacks_may_be_none(blobs):
+    x, y = blobs
+    assert len(cr.Sequential([cr.Dense(3)]).fit(x, y, loss="cross_entropy", callbacks=None, verbose=0)) == 1
+
+
 def test_logs_are_the_history():
     seen = []
     model = fit(cr.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs)), epochs=4, metrics=["mae"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.hooks import CallbackList
 
 
 class Broken(Exception):
@@ -147,6 +148,60 @@ def test_callbacks_go_on_too(path, blobs, fingerprint):
         assert optimizer.lr == whole.optimizer.lr
         assert fingerprint(resumed) == fingerprint(whole)
         assert (of_resumed[1].best, of_resumed[1].best_epoch) == (of_whole[1].best, of_whole[1].best_epoch)
+
+
+@pytest.mark.parametrize(
+    "watching",
+    [
+        lambda: cr.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05),
+        lambda: cr.EarlyStopping("val_loss", patience=1, min_delta=0.1, restore_best_weights=True),
+    ],
+)
+def test_a_checkpoint_in_front_of_other_callbacks_holds_what_they_made_of_its_epoch(path, blobs, fingerprint, watching):
+    whole = make()
+    expected = fit(whole, blobs, cr.Adam(0.02), watching(), epochs=9)
+    for broken_after in range(12, 8 * len(expected), 8):
+        with pytest.raises(Broken):
+            fit(make(), blobs, cr.Adam(0.02), [cr.Checkpoint(path), BreakAfter(broken_after), watching()], epochs=9)
+        resumed = make()
+        assert fit(resumed, blobs, cr.Adam(0.02), watching(), epochs=9, resume_from=path).history == expected.history
+        assert fingerprint(resumed) == fingerprint(whole)
+
+
+def test_the_order_of_callbacks_beside_checkpoints(path):
+    class Kept(cr.Callback):
+        def state(self):
+            return {"number": 1}
+
+    class Upload(cr.Callback):
+        """What follows a checkpoint finds the epoch's file there."""
+
+    first, last, best, upload, kept = Upload(), cr.Checkpoint(path), cr.Checkpoint(path, save_best_only=True), Upload(), Kept()
+    assert CallbackList([first, last, upload, best, kept])._callbacks == [first, kept, best, last, upload]
+    assert CallbackList([kept, upload])._callbacks == [kept, upload]
+
+
+@pytest.mark.parametrize("every", ["epoch", 5])
+def test_a_plateau_goes_on_bit_for_bit(path, blobs, fingerprint, every):
+    def optimizer():
+        return cr.Adam(cr.schedules.plateau(0.02, factor=0.5, patience=1, min_delta=0.05))
+
+    whole, resumed, own = make(), make(), optimizer()
+    expected = fit(whole, blobs, own, epochs=9)
+    assert own.lr(0) < 0.02
+    with pytest.raises(Broken):
+        fit(make(), blobs, optimizer(), [cr.Checkpoint(path, every=every), BreakAfter(53)], epochs=9)
+    assert fit(resumed, blobs, optimizer(), epochs=9, resume_from=path).history == expected.history
+    assert fingerprint(resumed) == fingerprint(whole)
+    # A model that was saved and loaded goes on with the learning rate, and the memory, that it had; also after it is saved again.
+    whole.save(path)
+    cr.load(path).save(path)
+    loaded = cr.load(path)
+    assert loaded.optimizer.lr(0) == own.lr(0)
+    for model in (whole, loaded):
+        fit(model, blobs, model.optimizer, epochs=4, shuffle=False)
+    assert fingerprint(loaded) == fingerprint(whole)
+    assert loaded.optimizer.lr(0) == own.lr(0)
 
 
 def test_a_finished_fit_can_be_lengthened(path, blobs, fingerprint):
@@ -326,8 +381,6 @@ def test_fields_and_keep(tmp_path, blobs, capsys):
 
 def test_steps_run_natively_between_epoch_checkpoints(path):
     """A checkpoint by epoch does not ask to be called at each step."""
-    from chainrule.hooks import CallbackList
-
     assert not CallbackList([cr.Checkpoint(path)]).wants("on_train_batch_begin", "on_train_batch_end")
     assert CallbackList([cr.Checkpoint(path, every=2)]).wants("on_train_batch_end")
 

@@ -1,5 +1,7 @@
 """What x and y may be: iterables of batches, frames, memory maps larger than what may be held."""
 
+import os
+import signal
 import threading
 import tracemalloc
 
@@ -61,6 +63,69 @@ def test_what_makes_batches_anew(rows, fingerprint):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda: cr.schedules.cosine(0.1, 20),
+        lambda: cr.schedules.warmup(0.1, 9),
+        lambda: cr.schedules.exponential(0.1, 0.5, unit="epoch"),
+        lambda: cr.schedules.plateau(0.1, patience=1, min_delta=1),
+    ],
+)
+def test_schedules_of_streams(rows, fingerprint, schedule):
+    """Also where the number of batches is known at an epoch's end only."""
+    x, y, _ = rows
+    settings = {"epochs": 5, "loss": "mse", "verbose": 0}
+    found = set()
+    for accumulate in (1, 4):
+        expected = net()
+        expected.fit(x, y, batch_size=10, shuffle=False, optimizer=cr.SGD(schedule(), accumulate=accumulate), **settings)
+        for source in (batches_of(x, y), lambda: iter(batches_of(x, y))):
+            model = net()
+            model.fit(source, optimizer=cr.SGD(schedule(), accumulate=accumulate), **settings)
+            assert fingerprint(model) == fingerprint(expected)
+        found.add(fingerprint(expected))
+    assert len(found) == 2
+
+
+def test_a_schedule_by_epoch_does_not_ask_how_long_an_epoch_is(rows):
+    x, y, _ = rows
+    sizes, lrs = iter([20, 5, 10]), []
+    model = net()
+    note = cr.LambdaCallback(on_train_batch_end=lambda *_: lrs.append(model._sessions.last.trainer.lr))
+    optimizer = cr.SGD(cr.schedules.step(1e-3, 1, factor=0.5, unit="epoch"))
+    model.fit(
+        lambda: iter(batches_of(x, y, size=next(sizes))), epochs=3, loss="mse", optimizer=optimizer, callbacks=note, verbose=0
+    )
+    assert lrs == [1e-3] * 3 + [5e-4] * 11 + [2.5e-4] * 6
+
+
+def test_schedules_of_streams_go_on_in_the_next_fit(rows, fingerprint):
+    x, y, _ = rows
+    for make in (lambda: cr.schedules.step(0.1, 1, factor=0.5, unit="epoch"), lambda: cr.schedules.cosine(0.1, 24)):
+        whole, parts, mixed = net(), net(), net()
+        whole.fit(batches_of(x, y), epochs=4, loss="mse", optimizer=cr.SGD(make()), verbose=0)
+        optimizer, other = cr.SGD(make()), cr.SGD(make())
+        for epochs in (1, 2, 1):
+            parts.fit(batches_of(x, y), epochs=epochs, loss="mse", optimizer=optimizer, verbose=0)
+        mixed.fit(batches_of(x, y), epochs=2, loss="mse", optimizer=other, verbose=0)
+        mixed.fit(x, y, epochs=1, batch_size=10, shuffle=False, optimizer=other, verbose=0)
+        mixed.fit(batches_of(x, y), epochs=1, optimizer=other, verbose=0)
+        assert len({fingerprint(model) for model in (whole, parts, mixed)}) == 1
+
+
+def test_functions_among_the_metrics_of_streams(rows):
+    x, y, _ = rows
+
+    def worst(y_true, y_pred):
+        return abs(y_true - y_pred).max()
+
+    with pytest.raises(ValueError, match="fit: expected validation_data for the metric worst, a function"):
+        net().fit(batches_of(x, y), loss="mse", metrics=["mae", worst], verbose=0)
+    history = net().fit(batches_of(x, y), loss="mse", metrics=["mae", worst], validation_data=(x, y), verbose=0)
+    assert list(history.history) == ["loss", "mae", "val_loss", "val_mae", "val_worst"]
+
+
 def test_a_generator_serves_for_one_epoch(rows):
     x, y, _ = rows
     assert len(net().fit((batch for batch in batches_of(x, y)), loss="mse", verbose=0).epoch) == 1
@@ -112,6 +177,26 @@ def test_batches_are_fetched_by_a_thread_that_ends(rows):
         callbacks=cr.LambdaCallback(on_epoch_end=lambda *_: setattr(model, "stop_training", True)),
     )
     assert not [thread for thread in threading.enumerate() if thread.name == "chainrule-prefetch"]
+
+
+def test_ctrl_c_does_not_wait_for_a_source(rows):
+    x, y, _ = rows
+    released = threading.Event()
+
+    def source():
+        yield from batches_of(x, y)[:3]
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(60)
+        yield x, y
+
+    model = net()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(source, loss="mse", verbose=0)
+    (fetching,) = (thread for thread in threading.enumerate() if thread.name == "chainrule-prefetch")
+    released.set()
+    fetching.join(60)
+    assert not fetching.is_alive()
+    model.fit(batches_of(x, y), loss="mse", verbose=0)
 
 
 def test_batches_that_do_not_fit(rows):

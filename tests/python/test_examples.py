@@ -62,6 +62,18 @@ def test_losses_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     assert "features in use: [0, 1]" in capsys.readouterr().out
 
 
+def test_callbacks(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    assert example("callbacks").main(["--folder", str(tmp_path / "watched")]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"stopped after \d+ of 2000 epochs; the best was epoch \d+: val_loss 0\.02", printed)
+    written = {entry.name for entry in (tmp_path / "watched").iterdir()}
+    assert {"best.safetensors", "log.csv"} <= written
+    for name, package in (("board", "tensorboardX"), ("runs", "mlflow"), ("history.png", "matplotlib")):
+        assert (name in written) == (importlib.util.find_spec(package) is not None)
+    assert ("trials given up early" in printed) == (importlib.util.find_spec("optuna") is not None)
+
+
 def test_save_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert example("save_and_export").main(["--folder", str(tmp_path / "net")]) == 0
     printed = capsys.readouterr().out

@@ -26,5 +26,11 @@ def test_public_names_exist_and_are_documented():
         assert isinstance(thing, str) or thing.__doc__, name
 
 
+def test_packages_within_are_there_without_an_import_of_their_own(run_python):
+    """Each in a process of its own, where nothing has imported it yet."""
+    for name in ("numpy", "operators", "schedules", "sklearn", "tabular"):
+        assert run_python(f"import chainrule; print(chainrule.{name}.__name__)").split() == [f"chainrule.{name}"]
+
+
 def test_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", cr.__version__)

@@ -188,6 +188,19 @@ def test_data_by_list_or_dict_and_a_held_out_part(tables):
     )
 
 
+def test_metrics_by_list_or_dict(tables):
+    """A list of lists goes by the outputs' order, as losses do; names alone are for all outputs."""
+    x, y = tables
+    found = []
+    for metrics in ({"price": ["r2", "mae"], "sold": ["accuracy"]}, [["r2", "mae"], ["accuracy"]], (("r2", "mae"), "accuracy")):
+        model = two_headed()
+        found.append(model.fit(x, y, loss=["mse", "cross_entropy"], metrics=metrics, verbose=0).history)
+    assert list(found[0])[3:] == ["price_r2", "price_mae", "sold_accuracy"]
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(ValueError, match=r"fit: expected 2 in metrics, one for each output, got 1"):
+        two_headed().fit(x, y, loss=["mse", "cross_entropy"], metrics=[["r2"]], verbose=0)
+
+
 def test_a_given_loss_has_weights_of_one(tables):
     x, y = tables
     two = ["mse", "cross_entropy"]

@@ -129,7 +129,7 @@ def test_levenberg_marquardt_side_by_side():
         ({"models": []}, ValueError, r"fit_many: expected at least one model, got none"),
         ({"models": [3]}, TypeError, r"fit_many: expected models, got 3 as number 0"),
         ({"epoch": 3}, TypeError, r"fit_many: model 0: fit: got an unexpected keyword argument 'epoch'"),
-        ({"y": None}, TypeError, r"fit_many: model 0: fit: expected y, or without it x as an iterable"),
+        ({"y": None}, TypeError, r"fit_many: model [01]: fit: expected y, or without it x as an iterable"),
         (
             {"x": [np.ones((4, 2))] * 3},
             ValueError,
@@ -156,7 +156,25 @@ def test_objects_given_twice_are_refused(blobs):
         cr.fit_many([model, net(1), model], x, y, verbose=0, **options())
     with pytest.raises(ValueError, match=r"expected each optimizer object once, got the same one for models 0 and 1"):
         cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": adam}] * 2, verbose=0, **options())
+    plateau = cr.schedules.plateau(0.1)
+    with pytest.raises(ValueError, match=r"expected each plateau object once, got the same one for models 0 and 1"):
+        cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": cr.Adam(plateau)} for _ in range(2)], verbose=0, **options())
     assert model.history is None
+    cosine = cr.schedules.cosine(0.1, 100)  # remembers nothing
+    cr.fit_many([model, net(1)], x, y, settings=[{"optimizer": cr.Adam(cosine)} for _ in range(2)], verbose=0, **options())
+
+
+def test_batches_without_a_length_for_all_models(blobs, fingerprint):
+    x, y = blobs
+    batches = [(x[i : i + 40], y[i : i + 40]) for i in range(0, len(x), 40)]
+    models = [net(seed) for seed in range(3)]
+    cr.fit_many(models, lambda: iter(batches), verbose=0, **options())
+    for seed, model in enumerate(models):
+        alone = net(seed)
+        alone.fit(batches, verbose=0, **options())
+        assert fingerprint(model) == fingerprint(alone)
+    with pytest.raises(ValueError, match=r"expected each iterator object once, got the same one for models 0 and 1"):
+        cr.fit_many(models, iter(batches), verbose=0, **options())
 
 
 def test_an_error_names_its_model_and_stops_the_others(blobs):

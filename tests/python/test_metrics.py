@@ -329,6 +329,18 @@ def test_errors(y, loss, metrics, error, message):
         evaluate(np.zeros((2, 3)), target, loss, metrics)
 
 
+def test_metrics_of_labels_are_functions():
+    """The class of a row of values is its largest column, of equal ones the first: of several labels in a row functions take notice."""
+    x, y = np.eye(4), np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
+    model = cr.Sequential([cr.Input(4), cr.Dense(2, kernel_init=[[-1, 1], [1, 2], [-1, -2], [1, -1]])])
+
+    def of_labels(y_true, y_pred):
+        return ((y_pred > 0) == y_true).mean()
+
+    found = model.evaluate(x, y, loss="binary_cross_entropy", metrics=["accuracy", of_labels])
+    assert (found["accuracy"], found["of_labels"]) == (0.75, 1.0)
+
+
 def test_functions_need_names_of_their_own():
     class Callable:
         def __call__(self, y_true, y_pred):

@@ -162,6 +162,25 @@ def test_parameters_are_copies_with_the_same_names():
     np.testing.assert_array_equal(model.parameters()["0.kernel"], before["0.kernel"])
 
 
+def test_frozen_layers_stay_frozen():
+    net = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 2))
+    net[0].requires_grad_(False)
+    net[1].bias.requires_grad_(False)
+    model = cr.from_torch(net)
+    assert [layer.trainable for layer in model.layers] == [False, True, True, True]
+    assert [tensor.requires_grad for tensor in model.to_torch().parameters()] == [False, False, True, True, True, True]
+    block = cr.Residual(cr.Dense(3), name="block")
+    block.trainable = False
+    module = cr.Sequential([cr.Input(3), block, cr.Dense(1, name="last")]).to_torch()
+    assert [name for name, tensor in module.named_parameters() if tensor.requires_grad] == ["last.weight", "last.bias"]
+
+
+def test_modules_without_parameters_may_be_shared(rng):
+    tanh = nn.Tanh()
+    net = nn.Sequential(nn.Linear(3, 4), tanh, nn.Linear(4, 4), tanh)
+    agree(cr.from_torch(net), net, rng.normal(size=(7, 3)), "float32")
+
+
 def test_nested_and_single_modules(rng):
     net = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(3, 5), nn.Sequential(nn.Tanh())), nn.Linear(5, 1))
     model = cr.from_torch(net)
@@ -216,7 +235,7 @@ def test_files_are_readable_by_pytorch(tmp_path, rng, include_optimizer):
     ("module", "error", "message"),
     [
         (nn.Sequential(nn.Conv2d(1, 1, 1)), TypeError, "expected modules among .*Linear.*, got Conv2d"),
-        (nn.Sequential(nn.Linear(2, 2), nn.GELU("tanh")), ValueError, "settings that chainrule has, got GELU"),
+        (nn.Sequential(nn.Linear(2, 2), nn.GELU("tanh")), ValueError, "settings that chainrule has, approximate='none', got GELU"),
         (nn.Sequential(nn.Linear(2, 2), nn.Softplus(beta=2)), ValueError, "got Softplus"),
         (nn.Sequential(nn.Linear(2, 2), nn.Softmax(dim=0)), ValueError, "got Softmax"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(2, 2)), ValueError, "got Flatten"),
@@ -234,6 +253,12 @@ def test_files_are_readable_by_pytorch(tmp_path, rng, include_optimizer):
         (nn.BatchNorm1d(2, track_running_stats=False), ValueError, "got BatchNorm1d"),
         (nn.BatchNorm1d(2, momentum=None), ValueError, "got BatchNorm1d"),
         (nn.Sequential(nn.Embedding(3, 2, padding_idx=0), nn.Linear(2, 1)), ValueError, "got Embedding"),
+        (
+            nn.Sequential(nn.Embedding(3, 2, scale_grad_by_freq=True), nn.Linear(2, 1)),
+            ValueError,
+            "scale_grad_by_freq=False, got Embedding",
+        ),
+        (nn.Sequential(*[nn.Linear(2, 2)] * 2), ValueError, "parameters of one module each, got Linear.* with another's"),
         (lambda x: x, TypeError, "expected a torch.nn.Module, got function"),
     ],
 )
