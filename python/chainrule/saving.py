@@ -47,6 +47,7 @@ def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: boo
     model._ready("save")
     with model._at_rest("save"):
         session = model._sessions.last if include_optimizer else None
+        session = None if session is None or not session.choice.optimizer.in_files else session
         tensors = model.state_dict()
         with _advice("pickle the model, or keep its parameters() with np.savez and build it in Python again"):
             document: dict[str, Any] = {"architecture": architecture(model)}

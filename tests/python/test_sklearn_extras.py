@@ -280,6 +280,16 @@ def test_callbacks_see_the_network_and_can_stop(solver):
     assert seen[-1] == pytest.approx(np.mean((estimator.predict(X) - Y) ** 2) / 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_the_network_can_be_saved_while_it_is_trained_and_afterwards(solver, tmp_path):
+    best = cr.Checkpoint(tmp_path / "best.safetensors", monitor="loss", save_best_only=True)
+    estimator = regressor(solver=solver, max_iter=20, callbacks=[best]).fit(X, Y)
+    estimator.model_.save(tmp_path / "last.safetensors")
+    again = cr.load(tmp_path / "last.safetensors")
+    np.testing.assert_array_equal(again.predict(X).ravel(), estimator.predict(X))
+    assert cr.load(tmp_path / "best.safetensors").predict(X).shape == (120, 1)
+
+
 def test_early_stopping_on_the_loss_of_validation_data_by_a_callback():
     stopping = cr.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
     rng = np.random.default_rng(0)
@@ -392,11 +402,18 @@ def test_partial_fit_takes_a_new_alpha():
         ({"loss": "hubert"}, "did you mean 'huber'"),
         ({"dropout": 1.0}, "expected dropout"),
         ({"loss": "poisson"}, "expected y of at least 0"),
+        ({"loss": "cross_entropy"}, "expected a loss of one output, such as 'log_loss'"),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         regressor(**parameters).fit(X, Y)
+
+
+def test_cross_entropy_of_one_output_teaches_nothing():
+    with pytest.raises(ValueError, match="expected a loss of one output, such as 'log_loss' for two classes"):
+        classifier(loss=cr.losses.CrossEntropy()).fit(IRIS, SPECIES > 0)
+    assert classifier(loss="cross_entropy").fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
 
 
 def test_a_loss_that_runs_away_is_an_error():
