@@ -359,6 +359,14 @@ class Frame:
         return Series()
 
 
+def test_a_lazy_frame_is_to_be_collected() -> None:
+    polars = pytest.importorskip("polars")  # in the extra "test"
+    frame = polars.DataFrame({"a": [1, 2]})
+    assert cells(read_table(frame)) == {"a": [1.0, 2.0]}
+    with pytest.raises(TypeError, match=r"expected .* a data frame, got LazyFrame; call its collect\(\)"):
+        read_table(frame.lazy())
+
+
 def test_data_frames() -> None:
     assert cells(read_table(Frame(a=[1, 2], b=["x", "y"]))) == {"a": [1.0, 2.0], "b": ["x", "y"]}
 
