@@ -110,6 +110,19 @@ def test_optimizers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert picture.exists() == (importlib.util.find_spec("matplotlib") is not None)
 
 
+def test_callbacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("callbacks").main(["--folder", str(tmp_path / "made")]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^trained\n\d\d of 60 epochs, the best is \d+;", printed, re.MULTILINE)
+    lines = (tmp_path / "made" / "log.csv").read_text().splitlines()
+    assert f"{len(lines) - 1} of 60 epochs" in printed
+    for package, made in (("tensorboardX", "events"), ("matplotlib", "history.png")):
+        found = importlib.util.find_spec(package) is not None
+        assert (tmp_path / "made" / made).exists() == found
+        assert (f"left out: needs {package}" in printed) != found
+    assert ("trials ended early" in printed) == (importlib.util.find_spec("optuna") is not None)
+
+
 def test_sparse_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = example("sparse_text")
     x = text.hashed(["rain rain wind", "oven"])
