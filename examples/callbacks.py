@@ -71,7 +71,7 @@ def watched(digits: Digits, folder: Path) -> float:
         cr.CSVLogger(folder / "log.csv"),
         cr.ReduceLROnPlateau("val_loss", factor=0.3, patience=3),
         cr.EarlyStopping("val_loss", patience=8, restore_best_weights=True),
-        cr.LambdaCallback(on_train_end=lambda logs: print("trained")),
+        cr.LambdaCallback(on_train_end=lambda _: print("trained")),
         gap,
     ]
     without("tensorboardX", lambda: callbacks.append(cr.TensorBoard(folder / "events")))

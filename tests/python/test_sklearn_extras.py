@@ -66,7 +66,7 @@ def test_cross_validation_and_clones():
     )
 
 
-@pytest.mark.parametrize(
+COPIES = pytest.mark.parametrize(
     "copied",
     [
         lambda estimator, path: pickle.loads(pickle.dumps(estimator)),
@@ -76,12 +76,27 @@ def test_cross_validation_and_clones():
     ],
     ids=["pickle", "deepcopy", "joblib", "mmap"],
 )
+
+
+@COPIES
 def test_copies_predict_the_same_and_train_on(copied, tmp_path):
     estimator = classifier(early_stopping=True, dropout=0.1, activation=[np.sin]).fit(IRIS, SPECIES)
     other = copied(estimator, tmp_path)
     np.testing.assert_array_equal(other.predict_proba(IRIS), estimator.predict_proba(IRIS))
     other.set_params(early_stopping=False).partial_fit(IRIS, SPECIES)
     assert not np.array_equal(other.coefs_[0], estimator.coefs_[0])
+
+
+@COPIES
+@pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"dropout": 0.2, "batch_norm": True}])
+def test_copies_go_on_as_the_original_does(copied, parameters, tmp_path):
+    for original in (classifier(**parameters), classifier(**parameters).fit(IRIS, SPECIES)):
+        original.partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+        other = copied(original, tmp_path)
+        for estimator in (original, other):
+            estimator.partial_fit(IRIS, SPECIES).partial_fit(IRIS, SPECIES)
+        np.testing.assert_array_equal(other.coefs_[0], original.coefs_[0])
+        assert other.loss_curve_ == original.loss_curve_
 
 
 def test_fits_are_repeated_bit_for_bit():
