@@ -177,6 +177,12 @@ def test_a_tsv_is_cut_at_tabs_only(tmp_path: Path) -> None:
     assert cells(read(tmp_path, "a\n1,2\n3,4\n", "data.tsv")) == {"a": ["1,2", "3,4"]}
 
 
+def test_a_cell_longer_than_the_blocks_of_a_reader(tmp_path: Path) -> None:
+    table = read(tmp_path, f"a,b\n1,{'x' * 3_000_000}\n2,y\n")
+    assert table.columns["a"].tolist() == [1, 2]
+    assert list(map(len, table.columns["b"])) == [3_000_000, 1]
+
+
 def test_missing_cells(tmp_path: Path) -> None:
     for missing in ("", "NA", "?", "NaN", "null", "N/A", " - "):
         table = read(tmp_path, f"a,b,c\n1,{missing},x\n{missing},2,{missing}\n")

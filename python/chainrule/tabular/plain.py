@@ -47,6 +47,8 @@ def read(
     except ImportError:
         return None
     names = [str(i) for i in range(width)]
+    rows = data.count(b"\n", begin) + (not data.endswith(b"\n"))
+    columns: dict[int, Column] = {}
     try:
         table = csv.read_csv(
             pa.BufferReader(pa.py_buffer(data).slice(begin)),
@@ -54,19 +56,17 @@ def read(
             csv.ParseOptions(delimiter=separator, quote_char=False, double_quote=False),
             csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=[names[i] for i in as_text]),
         )
-    except pa.ArrowInvalid:
+        if table.num_rows != rows:
+            return None
+        for i, keep in as_text.items():
+            cells = table[names[i]]
+            found = None if keep else _numbers(cells)
+            if found is None:
+                encoded = cells.combine_chunks().dictionary_encode()
+                found = column(encoded.dictionary.to_pylist(), keep)[encoded.indices.to_numpy()]
+            columns[i] = found
+    except pa.ArrowException:  # a line that is another's length, one longer than a block, more text than a column holds
         return None
-    rows = data.count(b"\n", begin) + (not data.endswith(b"\n"))
-    if table.num_rows != rows:
-        return None
-    columns: dict[int, Column] = {}
-    for i, keep in as_text.items():
-        cells = table[names[i]]
-        found = None if keep else _numbers(cells)
-        if found is None:
-            encoded = cells.combine_chunks().dictionary_encode()
-            found = column(encoded.dictionary.to_pylist(), keep)[encoded.indices.to_numpy()]
-        columns[i] = found
     return columns, rows
 
 
