@@ -34,6 +34,7 @@ class Optimizer(Configured):
     """
 
     name: ClassVar[str]
+    in_files: ClassVar[bool] = True  # where False, a file has the parameters of a training with it, not the training
     __hash__ = object.__hash__
 
     def __init__(

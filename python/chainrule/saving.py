@@ -48,6 +48,7 @@ def save(model: "Trainable", path: "str | PathLike[str]", include_optimizer: boo
     model._ready("save")
     with model._at_rest("save"):
         session = model._sessions.last if include_optimizer else None
+        session = None if session is None or not session.choice.optimizer.in_files else session
         tensors = model.state_dict()
         with _advice("pickle the model, or keep its parameters() with np.savez and build it in Python again"):
             document: dict[str, Any] = {"architecture": architecture(model)}
@@ -160,6 +161,11 @@ def trainer_state(training: dict[str, Any], tensors: dict[str, Array]) -> dict[s
     collected = tensors_with_prefix(tensors, _COLLECTED)
     in_order = [collected[str(number)] for number in range(len(collected))]
     return {**training["state"], "collected": in_order, "arrays": tensors_with_prefix(tensors, _OPTIMIZER)}
+
+
+def between_epochs(held: dict[str, Any]) -> dict[str, Any]:
+    """Return a trainer's state without what it has of an epoch that is not over."""
+    return {**held, "step": 0, "rows": 0, "losses": [], "weight": 0.0, "metrics": [], "penalty": 0.0, "collected": []}
 
 
 def history_of(training: dict[str, Any], tensors: dict[str, Array]) -> History:
@@ -303,8 +309,7 @@ def _restore_training(model: "Trainable", training: dict[str, Any], tensors: dic
         raise CorruptFileError("load: expected a loss for each output in the file, got others")
     optimizer = restore(training["optimizer"], Optimizer)
     session = model._sessions.restore(model._ready("load"), goal, Choice(optimizer, training["given_as"]))
-    whole = {"step": 0, "rows": 0, "losses": [], "weight": 0.0, "metrics": [], "penalty": 0.0, "collected": []}
-    session.trainer.set_state(**{**trainer_state(training, tensors), **whole})
+    session.trainer.set_state(**between_epochs(trainer_state(training, tensors)))
     if training["fit"] is not None:
         model._fit_place, model._fit_trainer = FitPlace(**training["fit"]), session.trainer
         model._hooks = CallbackList(optimizer.callbacks())

@@ -66,7 +66,7 @@ def test_cross_validation_and_clones():
     )
 
 
-@pytest.mark.parametrize(
+COPIES = pytest.mark.parametrize(
     "copied",
     [
         lambda estimator, path: pickle.loads(pickle.dumps(estimator)),
@@ -76,12 +76,27 @@ def test_cross_validation_and_clones():
     ],
     ids=["pickle", "deepcopy", "joblib", "mmap"],
 )
+
+
+@COPIES
 def test_copies_predict_the_same_and_train_on(copied, tmp_path):
     estimator = classifier(early_stopping=True, dropout=0.1, activation=[np.sin]).fit(IRIS, SPECIES)
     other = copied(estimator, tmp_path)
     np.testing.assert_array_equal(other.predict_proba(IRIS), estimator.predict_proba(IRIS))
     other.set_params(early_stopping=False).partial_fit(IRIS, SPECIES)
     assert not np.array_equal(other.coefs_[0], estimator.coefs_[0])
+
+
+@COPIES
+@pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"dropout": 0.2, "batch_norm": True}])
+def test_copies_go_on_as_the_original_does(copied, parameters, tmp_path):
+    for original in (classifier(**parameters), classifier(**parameters).fit(IRIS, SPECIES)):
+        original.partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+        other = copied(original, tmp_path)
+        for estimator in (original, other):
+            estimator.partial_fit(IRIS, SPECIES).partial_fit(IRIS, SPECIES)
+        np.testing.assert_array_equal(other.coefs_[0], original.coefs_[0])
+        assert other.loss_curve_ == original.loss_curve_
 
 
 def test_fits_are_repeated_bit_for_bit():
@@ -280,6 +295,16 @@ def test_callbacks_see_the_network_and_can_stop(solver):
     assert seen[-1] == pytest.approx(np.mean((estimator.predict(X) - Y) ** 2) / 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_the_network_can_be_saved_while_it_is_trained_and_afterwards(solver, tmp_path):
+    best = cr.Checkpoint(tmp_path / "best.safetensors", monitor="loss", save_best_only=True)
+    estimator = regressor(solver=solver, max_iter=20, callbacks=[best]).fit(X, Y)
+    estimator.model_.save(tmp_path / "last.safetensors")
+    again = cr.load(tmp_path / "last.safetensors")
+    np.testing.assert_array_equal(again.predict(X).ravel(), estimator.predict(X))
+    assert cr.load(tmp_path / "best.safetensors").predict(X).shape == (120, 1)
+
+
 def test_early_stopping_on_the_loss_of_validation_data_by_a_callback():
     stopping = cr.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
     rng = np.random.default_rng(0)
@@ -392,11 +417,18 @@ def test_partial_fit_takes_a_new_alpha():
         ({"loss": "hubert"}, "did you mean 'huber'"),
         ({"dropout": 1.0}, "expected dropout"),
         ({"loss": "poisson"}, "expected y of at least 0"),
+        ({"loss": "cross_entropy"}, "expected a loss of one output, such as 'log_loss'"),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         regressor(**parameters).fit(X, Y)
+
+
+def test_cross_entropy_of_one_output_teaches_nothing():
+    with pytest.raises(ValueError, match="expected a loss of one output, such as 'log_loss' for two classes"):
+        classifier(loss=cr.losses.CrossEntropy()).fit(IRIS, SPECIES > 0)
+    assert classifier(loss="cross_entropy").fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
 
 
 def test_a_loss_that_runs_away_is_an_error():

@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.tabular import Table, read_table
+from chainrule.tabular import Table, plain, read_table
 from chainrule.tabular.kinds import dates, kind_of, numbers
+
+
+@pytest.fixture(autouse=True, params=["pyarrow", "csv"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is read in both ways, however small it is."""
+    if request.param == "pyarrow":
+        pytest.importorskip("pyarrow")  # in the extra "test"
+    monkeypatch.setattr(plain, "_LEAST_BYTES", 0 if request.param == "pyarrow" else 1 << 60)
 
 
 def read(tmp_path: Path, content: str | bytes, name: str = "data.csv", **options: Any) -> Table:
@@ -23,6 +31,65 @@ def read(tmp_path: Path, content: str | bytes, name: str = "data.csv", **options
 
 def cells(table: Table) -> dict[str, list[Any]]:
     return {name: column.tolist() for name, column in table.columns.items()}
+
+
+NUMBERS = "1|-2.50| 7 |+3|1e5|1E-7|.5|5.|-0|00012|0.1000000000000000055511151231257827|1e-310|4.9e-324|123456789.123456789"
+MISSES = "|NA|na|Na|nA|NaN|nan|-nan|?| - |.|NULL|Null|<NA>|#N/A|n/A"
+OTHERS = (
+    "inf|-Infinity|1e400|-1e400|1e-400|9007199254740992|9007199254740993|9007199254740993.0|0x10|0x1p3|1_000|1,5|1.5.2|1e|e5|- 1|nan(1)|"
+    "nan()|inf(1)|1d5|1f|True|word|\u03a9\u0661|\u0661|1\xa0|\x0b2|2020-01-02|1 2|+-1|--1|+|1\x1c2|\u20283|none|\ufeff7"
+)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("seed", range(30))
+def test_both_readers_read_the_same(tmp_path: Path, separator: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(seed)
+    numbers = [*NUMBERS.split("|"), *(repr(value) for value in random.normal(size=20) * 10.0 ** random.integers(-300, 15, 20))]
+    columns = [
+        random.choice([*random.choice(numbers, 5), *random.choice(MISSES.split("|"), i % 3)], 30).tolist() for i in range(12)
+    ]
+    for column in columns[:9]:
+        column[random.integers(30)] = random.choice(OTHERS.split("|"))
+    lines = [[f"c{i}" for i in range(12)], *map(list, zip(*columns, strict=True))]
+    if separator == ",":
+        lines = [[cell.replace(",", "") for cell in line] for line in lines]
+    content = "\n".join(map(separator.join, lines)) + "\n" * int(random.integers(2))
+    path = tmp_path / "data.csv"
+    path.write_bytes(content.encode("utf-8-sig" if seed % 2 else "utf-8"))
+    found = []
+    for least in (0, 1 << 60):
+        monkeypatch.setattr(plain, "_LEAST_BYTES", least)
+        found.append(read_table(path, as_text=["c10"], header=bool(seed % 3)))
+    assert found[0].names == found[1].names
+    assert found[0].lines == found[1].lines
+    for name, column in found[0].columns.items():
+        other = found[1].columns[name]
+        assert column.dtype == other.dtype
+        np.testing.assert_array_equal(column, other)
+        assert column.dtype == object or (np.signbit(column) == np.signbit(other))[~np.isnan(column)].all()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_plain_files_are_read_by_pyarrow(
+    tmp_path: Path, end: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    original = plain.read
+    monkeypatch.setattr(plain, "read", lambda *given: found.append(original(*given)) or found[-1])
+    lines = ['"a";b;c;d', *(f"{i};w{i % 3};{i},5;{'' if i % 7 else i / 2}" for i in range(500))]
+    table = read(tmp_path, end.join(lines))
+    assert table.columns["a"].tolist() == list(range(500))
+    assert table.columns["b"].tolist() == [f"w{i % 3}" for i in range(500)]
+    assert table.columns["c"].tolist() == [i + 0.5 for i in range(500)]
+    assert np.isnan(table.columns["d"]).sum() == 500 - 72
+    assert table.lines == list(range(2, 502))
+    lines[400] = "x"
+    with pytest.raises(ValueError, match="line 401: expected 4 cells, as in line 1, got 1"):
+        read(tmp_path, end.join(lines))
+    lines[400] = '1;"w;1";2;3'
+    assert read(tmp_path, end.join(lines)).columns["b"][399] == "w;1"
+    assert [one is not None for one in found] == ["[pyarrow" in request.node.name, False, False]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", ", "])
@@ -108,6 +175,12 @@ def test_gzip_and_byte_order_marks(tmp_path: Path) -> None:
 
 def test_a_tsv_is_cut_at_tabs_only(tmp_path: Path) -> None:
     assert cells(read(tmp_path, "a\n1,2\n3,4\n", "data.tsv")) == {"a": ["1,2", "3,4"]}
+
+
+def test_a_cell_longer_than_the_blocks_of_a_reader(tmp_path: Path) -> None:
+    table = read(tmp_path, f"a,b\n1,{'x' * 3_000_000}\n2,y\n")
+    assert table.columns["a"].tolist() == [1, 2]
+    assert list(map(len, table.columns["b"])) == [3_000_000, 1]
 
 
 def test_missing_cells(tmp_path: Path) -> None:
@@ -290,6 +363,14 @@ class Frame:
                 return np.array(values)
 
         return Series()
+
+
+def test_a_lazy_frame_is_to_be_collected() -> None:
+    polars = pytest.importorskip("polars")  # in the extra "test"
+    frame = polars.DataFrame({"a": [1, 2]})
+    assert cells(read_table(frame)) == {"a": [1.0, 2.0]}
+    with pytest.raises(TypeError, match=r"expected .* a data frame, got LazyFrame; call its collect\(\)"):
+        read_table(frame.lazy())
 
 
 def test_data_frames() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import chainrule as cr
 from chainrule.tabular import TrainedTable, load, read_table, scores, train_table
 from chainrule.tabular.features import Category, Number
 from chainrule.tabular.importance import importance
-from chainrule.tabular.kinds import Kind
+from chainrule.tabular.kinds import Kind, kind_of
 from chainrule.tabular.preprocessing import learn
 from chainrule.tabular.report import summary, write_report
 from chainrule.tabular.target import Target, learned_target
@@ -133,10 +134,38 @@ def test_zeros_and_ones_are_true_and_false(tmp_path: Path) -> None:
     }
     for cells in spelled.values():
         trained = train_table({"flag": cells * 50, "y": y}, "y", members=1, epochs=60)
-        assert [one.kind for one in trained.preprocessing.features if isinstance(one, Number)] == ["boolean"]
+        kind = "number" if cells is flags else "boolean"
+        assert [one.kind for one in trained.preprocessing.features if isinstance(one, Number)] == [kind]
         for other in spelled.values():
             np.testing.assert_allclose(trained.predict({"flag": other}), [0, 10, 10, 0], atol=2)
         assert 2 < trained.predict({"flag": [0.5]})[0] < 8
+
+
+def test_a_column_of_zeros_and_ones_is_one_of_numbers(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    children = [int(value) for value in random.permutation([0, 1] * 100)]
+    table: dict[str, Any] = {"children": children, "x": random.normal(size=200), "y": np.array(children) * 7.5}
+    trained = train_table(table, "y", members=1, epochs=30)
+    (feature,) = [one for one in trained.preprocessing.features if one.column == "children"]
+    assert isinstance(feature, Number)
+    assert feature.kind == "number"
+    trained.save(tmp_path)
+    for model in (trained, load(tmp_path)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # nothing is missing
+            one, two, true = model.predict({"children": [1, 2, "True"], "x": [0.0, 0.0, 0.0]})
+        assert two > one + 1
+        assert true == one
+        with pytest.warns(UserWarning, match="1 cell is no number"):
+            model.predict({"children": ["many"], "x": [0.0]})
+
+
+def test_zeros_and_ones_with_stray_words_are_numbers() -> None:
+    cells: list[Any] = ["0", "1"] * 100
+    table = read_table({"c": [*cells[:-2], "2", "oops"], "t": ["1.0", "0"] * 99 + ["yes", "1"]})
+    assert [kind_of(table, name, np.arange(198)).name for name in ("c", "t")] == ["number", "number"]
+    assert kind_of(table, "t", np.arange(200)).note == ""
+    assert "the first is 'oops'" in kind_of(table, "c", np.arange(200)).note
 
 
 def test_cells_that_cannot_be_read_are_counted_in_test_rows_too() -> None:

@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from chainrule import Callback, Sequential, TrainingDiverged
 from chainrule.hooks import CallbackList
+from chainrule.saving import between_epochs
+from chainrule.sessions import Choice
 from chainrule.sklearn import lbfgs, parameters
 from chainrule.sklearn.networks import network, structure
 from chainrule.sklearn.problems import OUT_ACTIVATIONS, Problem
@@ -371,11 +373,24 @@ class BaseMLP(BaseEstimator):
         for value in self._pulled:
             value.setflags(write=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: with what the solver has gathered, which a model leaves behind."""
+        state: dict[str, Any] = super().__getstate__()
+        session = self.model_._sessions.last if hasattr(self, "model_") else None
+        if session is None or session.choice.optimizer is not getattr(self, "_optimizer", None):
+            return state
+        return {**state, "_gathered": (session.goal, session.trainer.state())}
+
     def __setstate__(self, state: Any) -> None:
-        """Restore a pickled estimator; the solver's state (moments, velocities) starts anew in the next `partial_fit`."""
-        super().__setstate__(state)
+        """Restore a pickled estimator."""
+        goal, held = state.get("_gathered", (None, None))
+        super().__setstate__({name: value for name, value in state.items() if name != "_gathered"})
         if hasattr(self, "_pulled"):
             self._freeze()
+        if goal is not None:
+            built = self.model_._ready("unpickle")
+            session = self.model_._sessions.restore(built, goal, Choice(self._optimizer, None))
+            session.trainer.set_state(**between_epochs(held))
 
     # Prediction.
 

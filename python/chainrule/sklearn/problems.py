@@ -58,7 +58,7 @@ def regression(given: object, outputs: int) -> Problem:
         return Problem(HalfMSE(), "identity", reported=1 / outputs)
     if isinstance(given, str) and given == "poisson":
         return Problem(losses.loss(poisson_deviance), "exp")
-    return Problem(_named(given), "identity")
+    return Problem(_named(given, outputs), "identity")
 
 
 def classification(given: object, kind: str, outputs: int) -> Problem:
@@ -68,14 +68,17 @@ def classification(given: object, kind: str, outputs: int) -> Problem:
     """
     activation = "softmax" if kind == "multiclass" else "logistic"
     if given is not None and given != "log_loss":
-        return Problem(_named(given), activation)
+        return Problem(_named(given, outputs), activation)
     if kind == "multiclass":
         return Problem(CrossEntropy(), activation)
     return Problem(BinaryCrossEntropy(), activation, reported=outputs, gradient=outputs)
 
 
-def _named(given: object) -> Loss:
-    return losses.loss(_NAMES.get(given, given) if isinstance(given, str) else given)
+def _named(given: object, outputs: int) -> Loss:
+    loss = losses.loss(_NAMES.get(given, given) if isinstance(given, str) else given)
+    if outputs == 1 and isinstance(loss, CrossEntropy):  # of one output it is 0, whatever the output
+        raise ValueError(f"expected a loss of one output, such as 'log_loss' for two classes, got {loss!r}, which compares several")
+    return loss
 
 
 def _softmax(z: Array) -> Array:

@@ -103,8 +103,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     are the same on every machine. Hyperparameters, `random_state` and data being the same, so are the bits of a fit with sgd and
     adam, for any number of threads.
 
-    A pickled estimator predicts the same; what sgd and adam have gathered (moments, velocities) is not kept, and starts anew in the
-    next `partial_fit`.
+    A pickled or copied estimator predicts the same and goes on as the original would: it has what sgd and adam have gathered (moments,
+    velocities) and the place in the order of rows.
 
     With several outputs scikit-learn reports the mean of their halved squared errors and descends their sum; so does this, but
     for lbfgs, which here descends the sum by its own gradient.

@@ -11,6 +11,7 @@ _LEAST_RATE = 1e-6
 class Solver(Optimizer):
     """An optimizer that adds scikit-learn's penalty, alpha / 2 |coefs|^2 / (the batch's total weight), and reports the whole."""
 
+    in_files = False
     alpha: float
     problem: Problem
 

@@ -53,6 +53,8 @@ class Number(Feature):
         What stands for a missing number: the median.
     missing : bool
         Whether some were missing in the training rows: then a column says where.
+    flags : bool
+        Whether the kind is "number" and those of the training rows were 0 and 1: then true is 1, false is 0.
     edges : tuple of float
         Ascending quantiles, between which the feature is piecewise linear; at least two, or none.
     """
@@ -65,15 +67,17 @@ class Number(Feature):
     scale: float
     fill: float
     missing: bool
+    flags: bool
     edges: tuple[float, ...]
 
     @staticmethod
     def learned(name: str, kind: kinds.Kind, cells: Column, bins: int) -> "Number":
         """Return the feature of a column by the cells of its training rows."""
-        values = _read(cells, kind.name, kind.date_format)
+        flags = kind.name == "number" and kinds.are_flags(_present(kinds.numbers(cells)))
+        values = _read(cells, kind.name, kind.date_format, flags)
         if np.nanmax(np.abs(values)) > LARGEST:
             raise ValueError(f"column {name!r}: expected numbers up to {LARGEST:g}, got {np.nanmax(np.abs(values)):g}")
-        known = np.sort(values[~np.isnan(values)])
+        known = np.sort(_present(values))
         edges: tuple[float, ...] = ()
         if kind.name != "boolean" and bins > 1:
             # Of the numbers in order, not interpolated: nothing but a comparison decides them.
@@ -89,6 +93,7 @@ class Number(Feature):
             scale=deviation or 1.0,
             fill=float(known[(len(known) - 1) // 2]),
             missing=len(known) < len(cells),
+            flags=flags,
             edges=edges if len(edges) > 2 else (),
         )
 
@@ -99,7 +104,7 @@ class Number(Feature):
 
     def read(self, cells: Column) -> Array:
         """Return what the cells are, NaN where they are missing or something else."""
-        return _read(cells, self.kind, self.date_format)
+        return _read(cells, self.kind, self.date_format, self.flags)
 
     def transform(self, cells: Column) -> Array:
         """Return float32 of shape (rows, width)."""
@@ -146,10 +151,17 @@ class Category(Feature):
         return np.array([places.get(cell, self.OTHER) for cell in texts(cells)], np.float32)[:, None]
 
 
-def _read(cells: Column, kind: str, date_format: str) -> Array:
+def _read(cells: Column, kind: str, date_format: str, flags: bool) -> Array:
     if kind == "date":
         return kinds.dates(cells, date_format)
-    return kinds.booleans(cells) if kind == "boolean" else kinds.numbers(cells)
+    if kind == "boolean":
+        return kinds.booleans(cells)
+    return kinds.flags(cells) if flags else kinds.numbers(cells)
+
+
+def _present(values: Array) -> Array:
+    found: Array = values[~np.isnan(values)]
+    return found
 
 
 def numbers_of(features: Sequence[Feature]) -> list[Number]:

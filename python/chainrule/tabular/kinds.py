@@ -16,7 +16,7 @@ from chainrule.tabular.cells import Column, as_number, is_numeric, present
 from chainrule.tabular.reading import Table
 from chainrule.validation import Array
 
-__all__ = ["BOOLEANS", "DATE_FORMATS", "Kind", "booleans", "dates", "kind_of", "numbers", "unread"]
+__all__ = ["BOOLEANS", "DATE_FORMATS", "Kind", "are_flags", "booleans", "dates", "flags", "kind_of", "numbers", "unread"]
 
 BOOLEANS: dict[str, float] = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 
@@ -88,7 +88,8 @@ def kind_of(table: Table, name: str, rows: Array) -> Kind:
     counts = Counter(known.tolist())
     if len(counts) == 1 and len(known) == len(cells):
         return Kind("dropped", f"constant: {next(iter(counts))!r} in every row")
-    if {value.casefold() for value in counts} <= BOOLEANS.keys() | {"0", "1"}:
+    words = {value.casefold() for value in counts} - {"0", "1"}
+    if words and words <= BOOLEANS.keys():
         return Kind("boolean")
     for date_format in DATE_FORMATS:
         if all(_date(value, date_format) is not None for value in counts):
@@ -113,8 +114,7 @@ def _number(table: Table, name: str, rows: Array) -> Kind:
         # A table of one such column and a target is a curve.
         if len(table.names) > 2 and bool((np.diff(numbers(table.columns[name])) == 1).all()):
             return Kind("dropped", "an identifier: the rows are numbered by it")
-    kind = "boolean" if set(np.unique(known).tolist()) == {0.0, 1.0} else "number"
-    return Kind(kind, unread(table, name, rows, values, kind))
+    return Kind("number", unread(table, name, rows, flags(cells) if are_flags(known) else values, "number"))
 
 
 def unread(table: Table, name: str, rows: Array, values: Array, kind: str) -> str:
@@ -154,9 +154,19 @@ def numbers(column: Column) -> Array:
     return _each(column, as_number)
 
 
+def are_flags(values: Array) -> bool:
+    """Say whether numbers are 0 and 1 and no others: such a column may say true and false elsewhere."""
+    return set(np.unique(values).tolist()) == {0.0, 1.0}
+
+
+def flags(column: Column) -> Array:
+    """Return 1 for yes, 0 for no, and else what `numbers` does."""
+    return numbers(column) if is_numeric(column) else _each(column, lambda cell: BOOLEANS.get(cell.casefold(), as_number(cell)))
+
+
 def booleans(column: Column) -> Array:
     """Return 1 for yes, 0 for no, a number from 0 to 1 as it is, NaN for everything else."""
-    values = column if is_numeric(column) else _each(column, lambda cell: BOOLEANS.get(cell.casefold(), as_number(cell)))
+    values = flags(column)
     return np.where((values >= 0) & (values <= 1), values, np.nan)
 
 

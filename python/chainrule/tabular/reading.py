@@ -103,8 +103,11 @@ def read_table(
     if isinstance(source, Table):
         return source
     if not isinstance(source, str | os.PathLike):
-        if not hasattr(source, "keys") and not hasattr(source, "columns"):
-            raise TypeError(f"table: expected a file's name, a dict of columns or a data frame, got {type(source).__name__}")
+        if hasattr(source, "collect") or not (hasattr(source, "keys") or hasattr(source, "columns")):
+            advice = "; call its collect()" if hasattr(source, "collect") else ""
+            raise TypeError(
+                f"table: expected a file's name, a dict of columns or a data frame, got {type(source).__name__}{advice}"
+            )
         return _from_frame(source, "table", drop, only)
     path = Path(source)
     with path.open("rb") as file:
