@@ -76,12 +76,12 @@ py::object filled(const CompiledObject& object, py::handle result, std::size_t& 
   if (py::isinstance<py::dict>(result)) {
     py::dict made;
     for (const auto& [key, part] : py::reinterpret_borrow<py::dict>(result)) made[key] = filled(object, part, i);
-    return std::move(made);
+    return made;
   }
   if (!py::isinstance<py::list>(result) && !py::isinstance<py::tuple>(result)) return py::reinterpret_borrow<py::object>(result);
   py::list parts;
   for (const py::handle part : result) parts.append(filled(object, part, i));
-  if (PyList_CheckExact(result.ptr())) return std::move(parts);
+  if (PyList_CheckExact(result.ptr())) return parts;
   if (PyTuple_CheckExact(result.ptr())) return py::tuple(parts);
   return py::hasattr(result, "_fields") ? py::type::of(result)(*parts) : py::type::of(result)(parts);
 }

@@ -100,6 +100,7 @@ std::vector<NodeId> reverse(Graph& graph, std::span<const NodeId> outputs, std::
     const NodeId cotangent = *derivatives.find(*id);
     const Node& node = graph.node(*id);
     if (cotangent == kNone || node.operation == nullptr) continue;
+    const NodeId first_added = graph.size();
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       NodeId* sum = derivatives.find(node.inputs[i]);
       if (sum == nullptr) continue;
@@ -107,6 +108,7 @@ std::vector<NodeId> reverse(Graph& graph, std::span<const NodeId> outputs, std::
       const NodeId term = node.operation->vjp(graph, *id, cotangent, input);
       accumulate(graph, *sum, signed_for(graph, *node.operation, Mode::vjp, input, term));
     }
+    graph.name_nodes(first_added, node.name);
   }
   std::vector<NodeId> result;
   result.reserve(wrt.size());

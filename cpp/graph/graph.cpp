@@ -166,6 +166,14 @@ void Graph::forget_but(std::span<NodeId* const> roots) {
   new_bytes_ = 0;
 }
 
+void Graph::name_nodes(NodeId first, const std::string& name) {
+  if (name.empty()) return;
+  for (NodeId id = first; id < size(); ++id) {
+    std::string& own = nodes_[static_cast<std::size_t>(id)].name;
+    if (own.empty()) own = name;
+  }
+}
+
 std::vector<NodeId> between(const Graph& graph, std::span<const NodeId> wrt, std::span<const NodeId> outputs, NodeId first) {
   NodeId last = kNone;
   for (const NodeId id : outputs) {

@@ -105,6 +105,8 @@ class Graph {
   NodeId variable(const Tensor& value);
   /// Adds `operation` on `inputs`; its shape rule checks them and throws std::invalid_argument naming operation, expected, got.
   NodeId apply(const Operation& operation, Operands inputs, const Attributes& attributes = {}, std::string name = {});
+  /// Nodes from `first` on that have no name take this one: what a rule adds for a node belongs to the same layer.
+  void name_nodes(NodeId first, const std::string& name);
   /// Keeps an operation alive as long as this graph and its copies: one that is not among all_operations().
   void keep(std::shared_ptr<const Operation> operation) { kept_.push_back(std::move(operation)); }
   void keep_those_of(const Graph& other) { kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end()); }

@@ -258,6 +258,7 @@ void Lowering<T>::lower_product(NodeId id) {
   NodeId last = id;
   std::string operation = sparse ? "sparse_matmul" : "matmul";
   if (n.attributes.transpose_b) {
+    operation = "input_gradient";
     step.kind = StepKind::input_gradient;
     step.gemm = table_.gemm_input_gradient;
     store_.keep_transposed(step.weight);

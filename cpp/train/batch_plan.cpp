@@ -86,9 +86,14 @@ std::string BatchPlan<T>::diverged_layer(Run& replay, const plan::Parameters<T>&
                                          std::span<const HeadSettings> heads) {
   const FpEnvironment environment;
   static_cast<void>(gather(program_, batch.data, batch.selection, {0, batch.rows}, batch.total, workspace_.data(), rows_));
+  const auto is_finite = [](T value) { return std::isfinite(value); };
   for (std::size_t i = 0; i < program_.steps.size(); ++i) {
     plan::run_steps(program_, parameters, context(replay, random), {0, batch.rows}, i, i + 1);
     const plan::RowStep<T>& step = program_.steps[i];
+    if (step.kind == plan::StepKind::loss || step.kind == plan::StepKind::loss_function) {
+      const T* const losses = rows_.heads[step.head].loss.data();
+      if (!std::all_of(losses, losses + batch.rows, is_finite)) return std::string(heads[step.head].loss->name());
+    }
     const kernels::Panels<T> out = plan::panels_of(program_, step.out, workspace_.data());
     for (std::size_t row = 0; row < batch.rows; ++row) {
       for (std::size_t column = 0; column < step.out.columns; ++column) {
@@ -96,12 +101,7 @@ std::string BatchPlan<T>::diverged_layer(Run& replay, const plan::Parameters<T>&
       }
     }
   }
-  std::size_t head = 0;
-  const auto finite = [&](const Buffer<T>& losses) {
-    return std::all_of(losses.data(), losses.data() + batch.rows, [](T loss) { return std::isfinite(loss); });
-  };
-  while (head + 1 < heads.size() && finite(rows_.heads[head].loss)) ++head;
-  return std::string(heads[head].loss->name());
+  return std::string(heads[0].loss->name());
 }
 
 template <class T>

@@ -239,6 +239,15 @@ void test_divergence() {
   }
   CHECK(named);
   CHECK(bytes_of(*net) == before);
+  data.x.data<double>()[5] = 0;
+  data.y.data<double>()[5] = 1e30;  // its square is no float, whatever is predicted
+  std::string where;
+  try {
+    trainer->train_on_batch(data.values());
+  } catch (const TrainingDiverged& error) {
+    where = error.layer;
+  }
+  CHECK(where == "mse");
   CHECK(trainer->iterations() == 1);
 }
 
