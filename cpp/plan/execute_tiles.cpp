@@ -41,7 +41,7 @@ template <class T>
 class TileRunner {
  public:
   TileRunner(const Program<T>& program, Parameters<T>& parameters, const BatchValues<T>& batch)
-      : program_(program), parameters_(parameters), gradient_(program, parameters, batch), rows_(batch.rows) {}
+      : program_(program), parameters_(parameters), rows_(batch.rows), gradient_(program, parameters, batch) {}
 
   /// Gradient and update at once. `next` is the tile that follows, or null.
   void run(Update<T>& update, const ParameterTile& tile, const ParameterTile* next) {
@@ -179,8 +179,8 @@ class TileRunner {
 
   const Program<T>& program_;
   Parameters<T>& parameters_;
-  TileGradient<T> gradient_;
   std::size_t rows_;
+  TileGradient<T> gradient_;
 };
 
 /// Calls visit(tile, next) for each tile and, or null, the one behind it, and meanwhile asks for the next rows.
