@@ -1,7 +1,8 @@
 // The mean loss of a whole data set and its gradients, for optimizers that ask for both at chosen parameters.
 #pragma once
 
-#include <optional>
+#include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

@@ -26,7 +26,7 @@ class Plateau(Schedule):
     monitor : str, optional
         The number to watch; left out, "val_loss" where there is validation data, else "loss".
     mode : {"auto", "min", "max"}, default "auto"
-        Whether less or more is better; "auto" wants more accuracy and less of everything else.
+        As for `EarlyStopping`.
     min_delta : float, default 1e-4
         The least change that counts as an improvement.
     cooldown : int, default 0
