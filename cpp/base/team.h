@@ -50,6 +50,7 @@ struct Range {
   std::size_t end = 0;
 };
 [[nodiscard]] constexpr Range share(std::size_t count, int part, int parts) noexcept {
+  if (parts == 1) return {0, count};  // without divisions: a step of the smallest nets would notice them
   const auto p = static_cast<std::size_t>(part);
   const auto n = static_cast<std::size_t>(parts);
   return {count * p / n, count * (p + 1) / n};

@@ -2,6 +2,7 @@
 // functions given in Python allocates.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -149,6 +150,24 @@ struct Gradients {
 template <class T>
 [[nodiscard]] std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameters<T>& parameters);
 
+/// A tile with all that its gradient and its update read and write, looked up before the first step. Panels of one matrix lie
+/// `stride` elements apart, and those of the optimizer's state as those of the parameter.
+template <class T>
+struct BoundTile : ParameterTile {
+  GradientTask::Kind kind = GradientTask::Kind::product;
+  kernels::Panels<T> x, dz;    // of a product, and dz of a sum: from the tile's first row and panel
+  std::array<T*, 5> memory{};  // parameter, first, second and third state, moving average; null where there is none
+  std::size_t stride = 0;
+  kernels::Panels<T> mirror;  // null where no transposed copy is kept
+  const kernels::UpdateScalars<T>* scalars = nullptr;
+  Penalty penalty;
+};
+/// The bound tiles replace what `bound` held. They are good until the plan, its workspace, a parameter's memory or the optimizer's
+/// state is another.
+template <class T>
+void bind_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace,
+                std::span<const ParameterTile> tiles, std::vector<BoundTile<T>>& bound);
+
 /// Rows of a caller's array that the next row phase reads: `bytes` bytes each, row index[i] (i itself where index is null) at
 /// `stride` times that. No rows: nothing is known of them.
 struct NextRows {
@@ -172,8 +191,8 @@ struct BatchValues {
 /// Computes the gradients of the tiles over the batch's rows and updates their parameters and transposed copies; meanwhile asks
 /// memory for the next batch's rows.
 template <class T>
-void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, const BatchValues<T>& batch,
-               std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
+void run_tiles(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, const BatchValues<T>& batch,
+               std::span<const BoundTile<T>> tiles, const NextRows& next_rows = {});
 
 /// Moves running statistics towards those of a batch of `rows` rows: r = (1 - momentum) r + momentum s, where s is the mean, or the
 /// unbiased variance, rows / (rows - 1) times the batch's. One row says nothing of a variance: that one stays.
@@ -185,14 +204,14 @@ void update_running(const Program<T>& program, Parameters<T>& parameters, T* wor
 struct GradientPass {
   bool replace = true;
   bool measure = false;
-  std::span<const Penalty> penalties = {};  // whose gradients are added; none where empty
+  bool penalties = false;  // whose gradients are added
 };
 template <class T>
-void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
-                   const BatchValues<T>& batch, std::span<const ParameterTile> tiles, const NextRows& next_rows = {});
+void run_gradients(const Program<T>& program, const Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
+                   const BatchValues<T>& batch, std::span<const BoundTile<T>> tiles, const NextRows& next_rows = {});
 /// The second updates from `scale` times the sums.
 template <class T>
-void run_updates(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, Gradients<T>& gradients, T scale,
-                 std::span<const ParameterTile> tiles);
+void run_updates(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, Gradients<T>& gradients,
+                 T scale, std::span<const BoundTile<T>> tiles);
 
 }  // namespace chainrule::plan

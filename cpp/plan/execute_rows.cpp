@@ -330,9 +330,8 @@ void run_rows(const Program<T>& program, const Parameters<T>& parameters, const 
               const Member& member) {
   const Range mine = share(rows, member.thread, member.threads);
   std::size_t first = 0;
-  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+  for (const std::size_t i : program.whole_batch) {
     const RowStep<T>& step = program.steps[i];
-    if (!takes_whole_batch(step.kind)) continue;
     run_blocks(program, parameters, context, mine, first, i);
     first = i + 1;
     member.barrier.wait();

@@ -25,72 +25,97 @@ std::vector<ParameterTile> make_tiles(const Program<T>& program, const Parameter
     const std::size_t width = tile_panels(parameter.master_rows());
     for (std::size_t panel = 0; panel < parameter.master_panels(); panel += width) {
       for (std::size_t row = 0; row < parameter.master_rows(); row += kTileRows) {
-        tiles.push_back({task,
-                         {row, std::min(row + kTileRows, parameter.master_rows())},
-                         {panel, std::min(panel + width, parameter.master_panels())},
-                         0,
-                         tiles.size()});
+        ParameterTile tile;
+        tile.task = task;
+        tile.rows = {row, std::min(row + kTileRows, parameter.master_rows())};
+        tile.panels = {panel, std::min(panel + width, parameter.master_panels())};
+        tile.number = tiles.size();
+        tile.parameter = program.gradients[task].parameter;
+        tile.columns = std::min(tile.panels.end * kPanelWidth<T>, parameter.master_columns()) - panel * kPanelWidth<T>;
+        tile.far = parameter.rows * parameter.columns * sizeof(T) > kNearBytes;
+        tiles.push_back(tile);
       }
     }
   }
   return tiles;
 }
 
+template <class T>
+void bind_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, T* workspace,
+                std::span<const ParameterTile> tiles, std::vector<BoundTile<T>>& bound) {
+  bound.clear();
+  for (const ParameterTile& tile : tiles) {
+    BoundTile<T>& to = bound.emplace_back();
+    static_cast<ParameterTile&>(to) = tile;
+    const GradientTask& task = program.gradients[tile.task];
+    to.kind = task.kind;
+    to.x = panels_of(program, task.x, workspace);
+    if (to.x.data != nullptr) to.x = to.x.from_panel(tile.rows.begin / kPanelWidth<T>);
+    to.dz = panels_of(program, task.dz, workspace).from_panel(tile.panels.begin);
+    Parameter<T>& parameter = parameters[tile.parameter];
+    const auto state = [&](std::vector<PanelMatrix<T>>& of_all) {
+      return of_all.empty() ? nullptr : part_of(of_all[tile.parameter], tile).data;
+    };
+    const Panels<T> w = part_of(parameter.master(), tile);
+    to.memory = {w.data, state(update.first), state(update.second), state(update.third), state(update.average)};
+    to.stride = w.stride;
+    if (!parameter.mirror().empty()) {
+      to.mirror =
+          parameter.mirror().panels().from_panel(tile.rows.begin / kPanelWidth<T>).from_row(tile.panels.begin * kPanelWidth<T>);
+    }
+    to.scalars = &update.scalars_of(tile.parameter);
+    if (!update.penalties.empty()) to.penalty = update.penalties[tile.parameter];
+  }
+}
+
 /// Takes tiles through gradient and update.
 template <class T>
 class TileRunner {
  public:
-  TileRunner(const Program<T>& program, Parameters<T>& parameters, const BatchValues<T>& batch)
-      : program_(program), parameters_(parameters), rows_(batch.rows), gradient_(program, parameters, batch) {}
+  TileRunner(const Program<T>& program, const Parameters<T>& parameters, const BatchValues<T>& batch)
+      : program_(program), gradient_(program, parameters, batch) {}
 
   /// Gradient and update at once. `next` is the tile that follows, or null.
-  void run(Update<T>& update, const ParameterTile& tile, const ParameterTile* next) {
+  void run(const Update<T>& update, const BoundTile<T>& tile, const BoundTile<T>* next) {
     const profile::Span span("parameter_gradient+update");
-    const TileMemory<T> memory = memory_of(update, tile);
-    const Penalty penalty = update.penalties.empty() ? Penalty{} : update.penalties[number_of(tile)];
-    if (rows_ == 1 && gradient_.has_product(tile) && !penalty.any()) {
-      const auto& [w, first, second, third, average] = memory.array;
-      const Panels<T> x = gradient_.x_of(tile);
-      const Panels<T> dz = gradient_.dz_of(tile);
-      update.outer({w,
-                    first.data,
-                    second.data,
-                    third.data,
-                    {x.data, x.stride},
-                    {dz.data, dz.stride},
-                    memory.rows,
-                    memory.panels,
-                    memory.scalars});
-      finish(update, memory);
+    if (gradient_.rows() == 1 && tile.kind == GradientTask::Kind::product && !tile.penalty.any()) {
+      const auto [w, first, second, third, average] = tile.memory;
+      update.outer({{w, tile.stride},
+                    first,
+                    second,
+                    third,
+                    {tile.x.data, tile.x.stride},
+                    {tile.dz.data, tile.dz.stride},
+                    tile.row_count(),
+                    tile.panel_count(),
+                    tile.scalars});
+      finish(update, tile);
       return;
     }
     Panels<T> gradient;
-    if (next == nullptr || !is_far(*next)) {
-      gradient = gradient_.of(tile, memory);
+    if (next == nullptr || !next->far) {
+      gradient = gradient_.of(tile);
     } else {
-      const TileMemory<T> ahead = memory_of(update, *next);
-      gradient = gradient_.of(tile, memory, [&](int part, int parts) { fetch<T>(ahead, ahead.array, part, parts); });
+      gradient = gradient_.of(tile, [&](int part, int parts) { fetch<T>(*next, next->memory, part, parts); });
     }
-    penalise(penalty, tile, memory, gradient);
-    apply(update, memory, gradient);
+    penalise(tile, gradient);
+    apply(update, tile, gradient);
   }
 
   /// Only the gradient, to memory.
-  void store(Gradients<T>& gradients, GradientPass pass, const ParameterTile& tile, const ParameterTile* next) {
+  void store(Gradients<T>& gradients, GradientPass pass, const BoundTile<T>& tile, const BoundTile<T>* next) {
     const profile::Span span("parameter_gradient");
-    const TileShape<T> shape(parameter_of(tile), tile);
-    const Panels<T> sum = part_of(gradients.sums[number_of(tile)], tile);
+    const Panels<T> sum = part_of(gradients.sums[tile.parameter], tile);
     Panels<T> gradient;
-    if (next == nullptr || !is_far(*next)) {
-      gradient = gradient_.of(tile, shape);
+    if (next == nullptr || !next->far) {
+      gradient = gradient_.of(tile);
     } else {
-      const TileShape<T> shape_ahead(parameter_of(*next), *next);
-      const Panels<T> ahead[] = {part_of(gradients.sums[number_of(*next)], *next)};
-      gradient = gradient_.of(tile, shape, [&](int part, int parts) { fetch<T>(shape_ahead, ahead, part, parts); });
+      T* const ahead[] = {part_of(gradients.sums[next->parameter], *next).data};
+      gradient = gradient_.of(tile, [&](int part, int parts) { fetch<T>(*next, ahead, part, parts); });
     }
-    if (!pass.penalties.empty()) penalise(pass.penalties[number_of(tile)], tile, shape, gradient);
-    const std::size_t size = shape.rows * kPanelWidth<T>;
-    for (std::size_t panel = 0; panel < shape.panels; ++panel) {
+    if (pass.penalties) penalise(tile, gradient);
+    const std::size_t size = tile.row_count() * kPanelWidth<T>;
+    for (std::size_t panel = 0; panel < tile.panel_count(); ++panel) {
       T* const to = sum.from_panel(panel).data;
       const T* const from = gradient.from_panel(panel).data;
       if (pass.replace) {
@@ -99,93 +124,80 @@ class TileRunner {
         program_.table->add({to, from, to, size});
       }
     }
-    if (pass.measure) gradients.squares[tile.number] = squares(shape, sum);
+    if (pass.measure) gradients.squares[tile.number] = squares(tile, sum);
   }
 
   /// Only the update, from `scale` times the gradient in memory.
-  void update(Update<T>& update, Gradients<T>& gradients, T scale, const ParameterTile& tile) {
+  void update(const Update<T>& update, Gradients<T>& gradients, T scale, const BoundTile<T>& tile) {
     const profile::Span span("update");
-    const TileMemory<T> memory = memory_of(update, tile);
-    const Panels<T> sum = part_of(gradients.sums[number_of(tile)], tile);
-    const Panels<T> gradient = gradient_.scratch(memory);
-    const std::size_t size = memory.rows * kPanelWidth<T>;
-    for (std::size_t panel = 0; panel < memory.panels; ++panel) {
+    const Panels<T> sum = part_of(gradients.sums[tile.parameter], tile);
+    const Panels<T> gradient = gradient_.scratch(tile);
+    const std::size_t size = tile.row_count() * kPanelWidth<T>;
+    for (std::size_t panel = 0; panel < tile.panel_count(); ++panel) {
       program_.table->scale({sum.from_panel(panel).data, gradient.from_panel(panel).data, size, scale});
     }
-    apply(update, memory, gradient);
+    apply(update, tile, gradient);
   }
 
  private:
-  [[nodiscard]] std::size_t number_of(const ParameterTile& tile) const { return program_.gradients[tile.task].parameter; }
-  [[nodiscard]] Parameter<T>& parameter_of(const ParameterTile& tile) { return parameters_[number_of(tile)]; }
-  [[nodiscard]] TileMemory<T> memory_of(Update<T>& update, const ParameterTile& tile) {
-    return {parameter_of(tile), update, tile, number_of(tile)};
-  }
-
-  [[nodiscard]] bool is_far(const ParameterTile& tile) {
-    const Parameter<T>& parameter = parameter_of(tile);
-    return parameter.master_rows() * parameter.master_columns() * sizeof(T) > kNearBytes;
-  }
-
   /// Adds a penalty's gradient.
-  void penalise(const Penalty& penalty, const ParameterTile& tile, const TileShape<T>& shape, Panels<T> gradient) {
+  void penalise(const BoundTile<T>& tile, Panels<T> gradient) {
+    const Penalty& penalty = tile.penalty;
     if (!penalty.any()) return;
-    const Panels<T> w = part_of(parameter_of(tile).master(), tile);
-    for (std::size_t panel = 0; panel < shape.panels; ++panel) {
-      program_.table->penalty_gradient({w.from_panel(panel).data, gradient.from_panel(panel).data, shape.rows * kPanelWidth<T>,
-                                        static_cast<T>(penalty.l1), static_cast<T>(penalty.l2)});
+    for (std::size_t panel = 0; panel < tile.panel_count(); ++panel) {
+      program_.table->penalty_gradient({tile.memory[0] + panel * tile.stride, gradient.from_panel(panel).data,
+                                        tile.row_count() * kPanelWidth<T>, static_cast<T>(penalty.l1), static_cast<T>(penalty.l2)});
     }
   }
 
-  void apply(Update<T>& update, const TileMemory<T>& memory, Panels<T> gradient) {
-    const auto& [w, first, second, third, average] = memory.array;
-    const std::size_t size = memory.rows * kPanelWidth<T>;
+  void apply(const Update<T>& update, const BoundTile<T>& tile, Panels<T> gradient) {
+    const std::size_t size = tile.row_count() * kPanelWidth<T>;
     // Panels without a gap between them are updated at once.
-    const std::size_t together = w.stride == size ? memory.panels : 1;
-    for (std::size_t panel = 0; panel < memory.panels; panel += together) {
-      const auto at = [&](Panels<T> array) { return array.data == nullptr ? nullptr : array.from_panel(panel).data; };
-      update.kernel({at(w), at(first), at(second), at(third), at(gradient), together * size, memory.scalars});
+    const std::size_t together = tile.stride == size ? tile.panel_count() : 1;
+    auto [w, first, second, third, average] = tile.memory;
+    for (std::size_t panel = 0; panel < tile.panel_count(); panel += together) {
+      update.kernel({w, first, second, third, gradient.from_panel(panel).data, together * size, tile.scalars});
+      w += tile.stride;
+      for (T** const state : {&first, &second, &third}) {
+        if (*state != nullptr) *state += tile.stride;
+      }
     }
-    finish(update, memory);
+    finish(update, tile);
   }
 
   /// What follows from new parameters: their moving average, their transposed copy.
-  void finish(const Update<T>& update, const TileMemory<T>& memory) {
-    const Panels<T> w = memory.array[0];
-    const Panels<T> average = memory.array[4];
-    if (average.data != nullptr) {
-      const std::size_t size = memory.rows * kPanelWidth<T>;
-      for (std::size_t panel = 0; panel < memory.panels; ++panel) {
-        const T* const from = w.from_panel(panel).data;
-        program_.table->moving_average(
-            {average.from_panel(panel).data, nullptr, nullptr, nullptr, from, size, &update.average_scalars});
+  void finish(const Update<T>& update, const BoundTile<T>& tile) {
+    T* const w = tile.memory[0];
+    if (T* const average = tile.memory[4]; average != nullptr) {
+      const std::size_t size = tile.row_count() * kPanelWidth<T>;
+      for (std::size_t panel = 0; panel < tile.panel_count(); ++panel) {
+        const std::size_t at = panel * tile.stride;
+        program_.table->moving_average({average + at, nullptr, nullptr, nullptr, w + at, size, &update.average_scalars});
       }
     }
-    if (memory.mirror.data == nullptr) return;
-    program_.table->transpose_panels({{w.data, w.stride}, memory.mirror, memory.rows, memory.columns});
+    if (tile.mirror.data == nullptr) return;
+    program_.table->transpose_panels({{w, tile.stride}, tile.mirror, tile.row_count(), tile.columns});
   }
 
   /// The tile's elements without the padding: of each lane over panels and rows, then of the lanes in order.
-  [[nodiscard]] double squares(const TileShape<T>& shape, Panels<T> sum) const {
+  [[nodiscard]] double squares(const ParameterTile& tile, Panels<T> sum) const {
     double total = 0;
-    for (std::size_t panel = 0; panel < shape.panels; ++panel) {
+    for (std::size_t panel = 0; panel < tile.panel_count(); ++panel) {
       alignas(kCacheLine) double lanes[kPanelWidth<T>] = {};
-      program_.table->square_sum({sum.from_panel(panel).data, shape.rows * kPanelWidth<T>, lanes});
-      const std::size_t width = std::min(kPanelWidth<T>, shape.columns - panel * kPanelWidth<T>);
+      program_.table->square_sum({sum.from_panel(panel).data, tile.row_count() * kPanelWidth<T>, lanes});
+      const std::size_t width = std::min(kPanelWidth<T>, tile.columns - panel * kPanelWidth<T>);
       for (std::size_t lane = 0; lane < width; ++lane) total += lanes[lane];
     }
     return total;
   }
 
   const Program<T>& program_;
-  Parameters<T>& parameters_;
-  std::size_t rows_;
   TileGradient<T> gradient_;
 };
 
 /// Calls visit(tile, next) for each tile and, or null, the one behind it, and meanwhile asks for the next rows.
-template <class Visit>
-void for_each_tile(std::span<const ParameterTile> tiles, const NextRows& next_rows, const Visit& visit) {
+template <class T, class Visit>
+void for_each_tile(std::span<const BoundTile<T>> tiles, const NextRows& next_rows, const Visit& visit) {
   for (std::size_t i = 0; i < tiles.size(); ++i) {
     if (next_rows.rows != 0) fetch(next_rows, i, tiles.size());
     visit(tiles[i], i + 1 < tiles.size() ? &tiles[i + 1] : nullptr);
@@ -200,25 +212,25 @@ double Gradients<T>::norm() const noexcept {
 }
 
 template <class T>
-void run_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, const BatchValues<T>& batch,
-               std::span<const ParameterTile> tiles, const NextRows& next_rows) {
+void run_tiles(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, const BatchValues<T>& batch,
+               std::span<const BoundTile<T>> tiles, const NextRows& next_rows) {
   TileRunner<T> runner(program, parameters, batch);
-  for_each_tile(tiles, next_rows, [&](const ParameterTile& tile, const ParameterTile* next) { runner.run(update, tile, next); });
+  for_each_tile<T>(tiles, next_rows, [&](const BoundTile<T>& tile, const BoundTile<T>* next) { runner.run(update, tile, next); });
 }
 
 template <class T>
-void run_gradients(const Program<T>& program, Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
-                   const BatchValues<T>& batch, std::span<const ParameterTile> tiles, const NextRows& next_rows) {
+void run_gradients(const Program<T>& program, const Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
+                   const BatchValues<T>& batch, std::span<const BoundTile<T>> tiles, const NextRows& next_rows) {
   TileRunner<T> runner(program, parameters, batch);
-  for_each_tile(tiles, next_rows,
-                [&](const ParameterTile& tile, const ParameterTile* next) { runner.store(gradients, pass, tile, next); });
+  for_each_tile<T>(tiles, next_rows,
+                   [&](const BoundTile<T>& tile, const BoundTile<T>* next) { runner.store(gradients, pass, tile, next); });
 }
 
 template <class T>
-void run_updates(const Program<T>& program, Parameters<T>& parameters, Update<T>& update, Gradients<T>& gradients, T scale,
-                 std::span<const ParameterTile> tiles) {
+void run_updates(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, Gradients<T>& gradients,
+                 T scale, std::span<const BoundTile<T>> tiles) {
   TileRunner<T> runner(program, parameters, {});
-  for (const ParameterTile& tile : tiles) runner.update(update, gradients, scale, tile);
+  for (const BoundTile<T>& tile : tiles) runner.update(update, gradients, scale, tile);
 }
 
 template <class T>
@@ -245,16 +257,19 @@ void update_running(const Program<T>& program, Parameters<T>& parameters, T* wor
   }
 }
 
-#define CHAINRULE_INSTANTIATE(T)                                                                                                \
-  template struct Gradients<T>;                                                                                                 \
-  template struct SparseBatch<T>;                                                                                               \
-  template std::vector<ParameterTile> make_tiles(const Program<T>&, const Parameters<T>&);                                      \
-  template void run_tiles(const Program<T>&, Parameters<T>&, Update<T>&, const BatchValues<T>&, std::span<const ParameterTile>, \
-                          const NextRows&);                                                                                     \
-  template void run_gradients(const Program<T>&, Parameters<T>&, Gradients<T>&, GradientPass, const BatchValues<T>&,            \
-                              std::span<const ParameterTile>, const NextRows&);                                                 \
-  template void update_running(const Program<T>&, Parameters<T>&, T*, std::size_t);                                             \
-  template void run_updates(const Program<T>&, Parameters<T>&, Update<T>&, Gradients<T>&, T, std::span<const ParameterTile>);
+#define CHAINRULE_INSTANTIATE(T)                                                                                           \
+  template struct Gradients<T>;                                                                                            \
+  template struct SparseBatch<T>;                                                                                          \
+  template std::vector<ParameterTile> make_tiles(const Program<T>&, const Parameters<T>&);                                 \
+  template void bind_tiles(const Program<T>&, Parameters<T>&, Update<T>&, T*, std::span<const ParameterTile>,              \
+                           std::vector<BoundTile<T>>&);                                                                    \
+  template void run_tiles(const Program<T>&, const Parameters<T>&, const Update<T>&, const BatchValues<T>&,                \
+                          std::span<const BoundTile<T>>, const NextRows&);                                                 \
+  template void run_gradients(const Program<T>&, const Parameters<T>&, Gradients<T>&, GradientPass, const BatchValues<T>&, \
+                              std::span<const BoundTile<T>>, const NextRows&);                                             \
+  template void update_running(const Program<T>&, Parameters<T>&, T*, std::size_t);                                        \
+  template void run_updates(const Program<T>&, const Parameters<T>&, const Update<T>&, Gradients<T>&, T,                   \
+                            std::span<const BoundTile<T>>);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)
 #undef CHAINRULE_INSTANTIATE

@@ -180,6 +180,7 @@ void Lowering<T>::emit(RowStep<T> step, NodeId id, const std::string& operation,
   step.operation = operation;
   step.layer = node(id).name;
   step.flops_per_row = flops;
+  if (takes_whole_batch(step.kind)) program_.whole_batch.push_back(program_.steps.size());
   program_.steps.push_back(std::move(step));
 }
 

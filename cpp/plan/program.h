@@ -126,6 +126,7 @@ struct Program {
   std::vector<Slot> inputs, outputs;  // no columns where an input is sparse
   std::vector<Slot> targets;          // values, by head; no columns where its loss takes labels
   std::vector<RowStep<T>> steps;
+  std::vector<std::size_t> whole_batch;  // the numbers of the steps that take all rows at once, in order
   std::vector<GradientTask> gradients;
   std::vector<RunningStatistics> running;
   const kernels::Tables* tables = nullptr;

@@ -61,9 +61,7 @@ bool rewrites(const std::vector<RowStep<T>>& steps, std::size_t i) noexcept {
 std::vector<Range> share_tiles(std::vector<ParameterTile>& tiles, std::size_t rows, int parts, Schedule schedule) {
   // Beside its products a row of a tile costs about as much as 16 rows of batch: state, update, transposed copy.
   constexpr std::size_t kUpdateRows = 16;
-  const auto work = [&](const ParameterTile& tile) {
-    return (tile.rows.end - tile.rows.begin) * (tile.panels.end - tile.panels.begin) * (rows + kUpdateRows);
-  };
+  const auto work = [&](const ParameterTile& tile) { return tile.row_count() * tile.panel_count() * (rows + kUpdateRows); };
   const auto place = [](const ParameterTile& tile) { return std::tuple(tile.task, tile.panels.begin, tile.rows.begin); };
   const auto sort_by = [&](const auto& key) {
     const auto less = [&](const ParameterTile& a, const ParameterTile& b) { return key(a) < key(b); };

@@ -55,13 +55,19 @@ class ColumnWalk {
   bool was_by_panels_ = false;  // the batch is gathered by rows
 };
 
-/// A part of one gradient task: some rows of the parameter by some panels.
+/// A part of one gradient task: some rows of the parameter's master by some panels.
 struct ParameterTile {
   std::size_t task = 0;
   Range rows;
   Range panels;
-  int owner = 0;           // the thread that takes it
-  std::size_t number = 0;  // among all tiles, whoever takes it
+  int owner = 0;              // the thread that takes it
+  std::size_t number = 0;     // among all tiles, whoever takes it
+  std::size_t parameter = 0;  // the task's
+  std::size_t columns = 0;    // in its panels, without the padding
+  bool far = false;           // its parameter does not stay in a core's own cache from one step to the next
+
+  [[nodiscard]] std::size_t row_count() const noexcept { return rows.end - rows.begin; }
+  [[nodiscard]] std::size_t panel_count() const noexcept { return panels.end - panels.begin; }
 };
 
 /// Shares the tiles out among `parts` threads, of nearly equal work for batches of `rows` rows: the tiles come out in the order of

@@ -25,17 +25,19 @@ void BatchPlan<T>::reserve_entries(std::span<const Feature> x, std::span<const s
 }
 
 template <class T>
-void BatchPlan<T>::share_among(int threads, std::size_t rows, plan::Schedule schedule) {
+void BatchPlan<T>::share_among(int threads, std::size_t rows, plan::Schedule schedule, plan::Parameters<T>& parameters,
+                               plan::Update<T>& update) {
   // Of each thread a cache line beside.
   const bool hinted = std::find(sparse_.begin(), sparse_.end(), true) != sparse_.end();
   if (hinted) hints_.resize((capacity() + kCacheLine) * static_cast<std::size_t>(threads));
   shares_ = plan::share_tiles(tiles_, rows, threads, schedule);
+  plan::bind_tiles<T>(program_, parameters, update, workspace_.data(), tiles_, bound_tiles_);
 }
 
 template <class T>
-std::span<const plan::ParameterTile> BatchPlan<T>::tiles_of(int thread) const noexcept {
+std::span<const plan::BoundTile<T>> BatchPlan<T>::tiles_of(int thread) const noexcept {
   const Range mine = shares_[static_cast<std::size_t>(thread)];
-  return std::span(tiles_).subspan(mine.begin, mine.end - mine.begin);
+  return std::span(bound_tiles_).subspan(mine.begin, mine.end - mine.begin);
 }
 
 template <class T>
@@ -61,8 +63,8 @@ template <class T>
 void BatchPlan<T>::run_rows(Run& run, int thread, const plan::Parameters<T>& parameters, const Batch& batch, RandomKey random) {
   const Range mine = share(batch.rows, thread, run.threads);
   const Gathered gathered = gather(program_, batch.data, batch.selection, mine, batch.total, workspace_.data(), rows_);
-  if (!gathered.labelled) run.bad_label.store(true, std::memory_order_relaxed);
-  if (!gathered.finite) run.nonfinite.store(true, std::memory_order_relaxed);
+  if (!gathered.labelled) run.fail(Failure::bad_label);
+  if (!gathered.finite) run.fail(Failure::nonfinite);
   const plan::Member member{thread, run.threads, run.barrier};
   if (run.schedule == plan::Schedule::columns) {
     plan::run_columns(program_, parameters, context(run, random), batch.rows, member);
@@ -71,7 +73,7 @@ void BatchPlan<T>::run_rows(Run& run, int thread, const plan::Parameters<T>& par
   }
   for (const auto& head : rows_.heads) {
     for (std::size_t i = mine.begin; i < mine.end; ++i) {
-      if (!std::isfinite(head.loss[i])) run.diverged.store(true, std::memory_order_relaxed);
+      if (!std::isfinite(head.loss[i])) run.fail(Failure::diverged);
     }
   }
   run.barrier.wait();
@@ -114,7 +116,7 @@ std::string BatchPlan<T>::overflowed_parameter(const plan::Parameters<T>& parame
   const auto largest = std::max_element(tiles_.begin(), tiles_.end(), [&](const auto& a, const auto& b) {
     return squares(a) < squares(b) || (squares(a) == squares(b) && a.number > b.number);
   });
-  return parameters[program_.gradients[largest->task].parameter].name;
+  return parameters[largest->parameter].name;
 }
 
 template class BatchPlan<float>;

@@ -46,9 +46,10 @@ class BatchPlan {
 
   /// Room for so many entries of the sparse inputs.
   void reserve_entries(std::span<const Feature> x, std::span<const std::size_t> entries);
-  /// Divides the tiles among a team for batches of `rows` rows. The tiles' order changes, their numbers stay.
-  void share_among(int threads, std::size_t rows, plan::Schedule schedule);
-  [[nodiscard]] std::span<const plan::ParameterTile> tiles_of(int thread) const noexcept;
+  /// Divides the tiles among a team for batches of `rows` rows, and binds them. The tiles' order changes, their numbers stay.
+  void share_among(int threads, std::size_t rows, plan::Schedule schedule, plan::Parameters<T>& parameters,
+                   plan::Update<T>& update);
+  [[nodiscard]] std::span<const plan::BoundTile<T>> tiles_of(int thread) const noexcept;
 
   /// One thread's part of forward, loss and backward, up to and with the barrier after it.
   void run_rows(Run& run, int thread, const plan::Parameters<T>& parameters, const Batch& batch, RandomKey random);
@@ -72,6 +73,7 @@ class BatchPlan {
   std::vector<plan::ParameterTile> tiles_;
   Buffer<T> workspace_;
   BatchRows<T> rows_;
+  std::vector<plan::BoundTile<T>> bound_tiles_;
   std::vector<Range> shares_;       // of tiles, by thread
   std::vector<std::size_t> hints_;  // where sparse rows' entries are: of each thread, one for each row
 };

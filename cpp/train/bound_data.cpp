@@ -18,6 +18,7 @@ BoundData::BoundData(const Dataset& data, std::size_t batch_size, bool shuffle, 
     : data_(data),
       validation_(validation),
       batch_size_(std::min(batch_size, data.rows())),
+      steps_((data.rows() + batch_size_ - 1) / batch_size_),
       most_entries_(train::most_entries(data.x, batch_size_)),
       order_(shuffle ? data.rows() : 0) {}
 

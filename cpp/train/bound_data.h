@@ -21,7 +21,7 @@ class BoundData {
   [[nodiscard]] std::span<const Feature> x() const noexcept { return data_.x; }
   [[nodiscard]] std::size_t rows() const noexcept { return data_.rows(); }
   [[nodiscard]] std::size_t batch_size() const noexcept { return batch_size_; }
-  [[nodiscard]] std::size_t steps() const noexcept { return empty() ? 0 : (rows() + batch_size_ - 1) / batch_size_; }
+  [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
   [[nodiscard]] const std::optional<Dataset>& validation() const noexcept { return validation_; }
   /// The most entries that a batch has, by input.
   [[nodiscard]] std::span<const std::size_t> most_entries() const noexcept { return most_entries_; }
@@ -38,6 +38,7 @@ class BoundData {
   Dataset data_;
   std::optional<Dataset> validation_;
   std::size_t batch_size_ = 0;
+  std::size_t steps_ = 0;  // of an epoch
   std::vector<std::size_t> most_entries_;
   std::vector<std::int64_t> order_;       // empty: rows in their own order
   std::optional<std::uint64_t> ordered_;  // the epoch that order_ is of

@@ -71,6 +71,7 @@ struct BatchRows {
     double weight;  // of the head
 
     [[nodiscard]] plan::HeadRows<T> rows() noexcept;
+    [[nodiscard]] bool keeps_rows() const noexcept { return kept_predictions.size() != 0; }
     /// Rows [0, rows) as they were kept.
     [[nodiscard]] Rows<T> kept(std::size_t rows) const noexcept;
   };

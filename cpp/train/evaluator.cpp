@@ -23,22 +23,26 @@ std::size_t most_entries_of_blocks(const SparseView& x) {
 
 template <class T>
 void Sums::add(std::span<const HeadSettings> settings, const BatchRows<T>& batch, std::size_t count, double penalty_now) {
-  losses.resize(batch.heads.size());
+  const auto add_rows = [&](double& sum, const auto& value) {
+    double total = sum;
+    for (std::size_t i = 0; i < count; ++i) total += value(i);
+    sum = total;
+  };
+  if (losses.size() < batch.heads.size()) losses.resize(batch.heads.size());
   std::size_t metric = 0;
   for (std::size_t h = 0; h < batch.heads.size(); ++h) {
     const auto& head = batch.heads[h];
-    for (std::size_t i = 0; i < count; ++i) losses[h] += batch.weight[i] * static_cast<double>(head.loss[i]);
-    metrics.resize(std::max(metrics.size(), metric + head.metrics.size()));
+    add_rows(losses[h], [&](std::size_t i) { return batch.weight[i] * static_cast<double>(head.loss[i]); });
     for (const Buffer<T>& values : head.metric_values) {
-      for (std::size_t i = 0; i < count; ++i) metrics[metric] += static_cast<double>(values[i]);
-      ++metric;
+      if (metrics.size() == metric) metrics.emplace_back();
+      add_rows(metrics[metric++], [&](std::size_t i) { return static_cast<double>(values[i]); });
     }
-    if (!settings[h].metrics.keeps_rows()) continue;
+    if (!head.keeps_rows()) continue;
     collected.resize(batch.heads.size());
     collected[h].add(settings[h].metrics, head.kept(count));
   }
   const double before = weight;
-  for (std::size_t i = 0; i < count; ++i) weight += batch.weight[i];
+  add_rows(weight, [&](std::size_t i) { return batch.weight[i]; });
   if (penalty_now != 0) penalty += (weight - before) * penalty_now;
   rows += count;
 }

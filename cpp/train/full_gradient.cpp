@@ -4,11 +4,10 @@ namespace chainrule::train {
 
 template <class T>
 FullGradient<T>::FullGradient(BatchPlan<T>& plan, plan::Parameters<T>& parameters, std::span<const HeadSettings> heads,
-                              std::span<const plan::Penalty> penalties, const Dataset& data, RandomKey random)
+                              const Dataset& data, RandomKey random)
     : plan_(plan),
       parameters_(parameters),
       heads_(heads),
-      penalties_(penalties),
       data_(data),
       random_(random),
       total_(total_weight(data, {}, data.rows())) {
@@ -26,7 +25,7 @@ void FullGradient<T>::run(Run& run, int thread) {
     plan_.run_rows(run, thread, parameters_, batch, random_);
     if (run.failed()) return;
     const bool first = batch.selection.first == 0;
-    const plan::GradientPass pass{first, false, first ? penalties_ : std::span<const plan::Penalty>()};
+    const plan::GradientPass pass{first, false, first};
     plan::run_gradients(plan_.program(), parameters_, gradients_, pass, plan_.values(thread, batch.rows), plan_.tiles_of(thread));
     run.barrier.wait();
     if (thread == 0) {

@@ -19,9 +19,9 @@ class FullGradient {
   /// Rows of a block.
   static constexpr std::size_t kRows = 1024;
 
-  /// `penalties` by parameter, or none. All that is referred to stays as it is until `result`.
-  FullGradient(BatchPlan<T>& plan, plan::Parameters<T>& parameters, std::span<const HeadSettings> heads,
-               std::span<const plan::Penalty> penalties, const Dataset& data, RandomKey random);
+  /// All that is referred to stays as it is until `result`.
+  FullGradient(BatchPlan<T>& plan, plan::Parameters<T>& parameters, std::span<const HeadSettings> heads, const Dataset& data,
+               RandomKey random);
 
   /// One thread's part, until all blocks are done or the run's signal is raised.
   void run(Run& run, int thread);
@@ -36,7 +36,6 @@ class FullGradient {
   BatchPlan<T>& plan_;
   plan::Parameters<T>& parameters_;
   std::span<const HeadSettings> heads_;
-  std::span<const plan::Penalty> penalties_;
   const Dataset& data_;
   RandomKey random_;
   double total_;

@@ -13,24 +13,22 @@ namespace chainrule::train {
 /// The sum of the squares of a tile's parameters, in double: lanes of a panel by themselves, each in row order, then added in
 /// order. 0 for a tile of a vector.
 template <class T>
-[[nodiscard]] double matrix_squares(const plan::Program<T>& program, const plan::Parameters<T>& parameters,
-                                    const plan::ParameterTile& tile) {
+[[nodiscard]] double matrix_squares(const plan::Parameters<T>& parameters, const plan::ParameterTile& tile) {
   constexpr std::size_t kWidth = kernels::kPanelWidth<T>;
-  const plan::GradientTask& task = program.gradients[tile.task];
-  const plan::Parameter<T>& parameter = parameters[task.parameter];
+  const plan::Parameter<T>& parameter = parameters[tile.parameter];
   if (parameter.shape.size() != 2) return 0;
   const kernels::Panels<const T> master = parameter.master().panels().from_row(tile.rows.begin);
   double total = 0;
   for (std::size_t panel = tile.panels.begin; panel < tile.panels.end; ++panel) {
     const T* const from = master.from_panel(panel).data;
     double sums[kWidth] = {};
-    for (std::size_t i = 0; i < (tile.rows.end - tile.rows.begin) * kWidth; i += kWidth) {
+    for (std::size_t i = 0; i < tile.row_count() * kWidth; i += kWidth) {
       for (std::size_t lane = 0; lane < kWidth; ++lane) {
         const auto w = static_cast<double>(from[i + lane]);
         sums[lane] += w * w;
       }
     }
-    const std::size_t columns = std::min(kWidth, parameter.master_columns() - panel * kWidth);
+    const std::size_t columns = std::min(kWidth, tile.columns - (panel - tile.panels.begin) * kWidth);
     for (std::size_t lane = 0; lane < columns; ++lane) total += sums[lane];
   }
   return total;
@@ -49,9 +47,9 @@ class Objective {
     epochs_.clear();
   }
   /// One thread's share of |w|^2, before the step's update.
-  void measure(const plan::Program<T>& program, const plan::Parameters<T>& parameters, std::span<const plan::ParameterTile> mine) {
+  void measure(const plan::Parameters<T>& parameters, std::span<const plan::BoundTile<T>> mine) {
     if (!settings_.reported || settings_.shared_l2 == 0) return;
-    for (const plan::ParameterTile& tile : mine) squares_[tile.number] = matrix_squares(program, parameters, tile);
+    for (const plan::ParameterTile& tile : mine) squares_[tile.number] = matrix_squares(parameters, tile);
   }
   /// The batch that has been through the row phase, once all threads have measured.
   void add(const BatchRows<T>& batch, std::size_t rows, double weight) {

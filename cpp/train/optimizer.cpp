@@ -19,6 +19,10 @@ constexpr unsigned bit(Rule rule) { return 1U << static_cast<unsigned>(rule); }
 constexpr unsigned kAdams = bit(Rule::adam) | bit(Rule::adamw);
 constexpr unsigned kAll = ~0U;
 
+constexpr bool is_adam(Rule rule) { return (bit(rule) & kAdams) != 0; }
+/// Whether weight decay is no part of the gradient.
+constexpr bool decays_weights(Rule rule) { return rule == Rule::adamw || rule == Rule::lion; }
+
 struct Setting {
   const char* name;
   unsigned rules;  // that have it
@@ -109,6 +113,15 @@ Optimizer<T>::Optimizer(const OptimizerSettings& settings) : settings_(settings)
       use(table.update_lion, table.update_lion_outer);
       break;
   }
+  kernels::UpdateScalars<T>& scalars = update_.scalars;
+  scalars.weight_decay = static_cast<T>(decays_weights(settings.rule) ? 0.0 : settings.weight_decay);
+  scalars.decay_factor = 1;
+  scalars.momentum = static_cast<T>(settings.momentum);
+  scalars.beta1 = static_cast<T>(settings.beta1);
+  scalars.one_minus_beta1 = static_cast<T>(1.0 - settings.beta1);
+  scalars.beta2 = static_cast<T>(settings.beta2);
+  scalars.one_minus_beta2 = static_cast<T>(1.0 - settings.beta2);
+  scalars.epsilon = static_cast<T>(settings.epsilon);
   update_.average_scalars.momentum = static_cast<T>(settings.ema);
   update_.average_scalars.one_minus_beta1 = static_cast<T>(1.0 - settings.ema);
 }
@@ -126,13 +139,12 @@ void Optimizer<T>::train(plan::Parameters<T>& parameters, const std::vector<std:
   };
   const auto zeros = [](std::span<T>, std::size_t) {};
   const bool rmsprop = settings_.rule == Rule::rmsprop;
-  const bool adam = settings_.rule == Rule::adam || settings_.rule == Rule::adamw;
   if (settings_.rule != Rule::sgd || settings_.momentum != 0) {
     add(update_.first, [&](std::span<T> state, std::size_t) {
       std::fill(state.begin(), state.end(), static_cast<T>(settings_.initial_accumulator));
     });
   }
-  if (adam || (rmsprop && settings_.centered)) add(update_.second, zeros);
+  if (is_adam(settings_.rule) || (rmsprop && settings_.centered)) add(update_.second, zeros);
   if (rmsprop && settings_.momentum != 0) add(update_.third, zeros);
   if (settings_.ema != 0) {
     add(update_.average, [&](std::span<T> average, std::size_t i) {
@@ -168,20 +180,10 @@ void Optimizer<T>::set_lrs(std::vector<double> lrs) noexcept {
 }
 
 template <class T>
-kernels::UpdateScalars<T> Optimizer<T>::scalars(double lr) const noexcept {
-  kernels::UpdateScalars<T> scalars = {};
-  const bool decoupled = settings_.rule == Rule::adamw || settings_.rule == Rule::lion;
-  scalars.weight_decay = static_cast<T>(decoupled ? 0.0 : settings_.weight_decay);
-  scalars.decay_factor = static_cast<T>(decoupled ? 1.0 - lr * settings_.weight_decay : 1.0);
-  scalars.momentum = static_cast<T>(settings_.momentum);
+void Optimizer<T>::set_lr_of(kernels::UpdateScalars<T>& scalars, double lr) const noexcept {
   scalars.lr = static_cast<T>(lr);
-  if (settings_.rule == Rule::sgd) return scalars;
-  scalars.beta1 = static_cast<T>(settings_.beta1);
-  scalars.one_minus_beta1 = static_cast<T>(1.0 - settings_.beta1);
-  scalars.beta2 = static_cast<T>(settings_.beta2);
-  scalars.one_minus_beta2 = static_cast<T>(1.0 - settings_.beta2);
-  scalars.epsilon = static_cast<T>(settings_.epsilon);
-  if (settings_.rule == Rule::adam || settings_.rule == Rule::adamw) {
+  if (decays_weights(settings_.rule)) scalars.decay_factor = static_cast<T>(1.0 - lr * settings_.weight_decay);
+  if (is_adam(settings_.rule)) {
     scalars.lr = static_cast<T>(lr / (1.0 - beta1_power_ * settings_.beta1));
     const double inverse_sqrt_bias2 = 1.0 / std::sqrt(1.0 - beta2_power_ * settings_.beta2);
     if (settings_.epsilon_hat) scalars.epsilon = static_cast<T>(settings_.epsilon * inverse_sqrt_bias2);
@@ -189,17 +191,18 @@ kernels::UpdateScalars<T> Optimizer<T>::scalars(double lr) const noexcept {
   } else if (settings_.rule == Rule::adagrad) {
     scalars.lr = static_cast<T>(lr / (1.0 + updates_ * settings_.lr_decay));
   }
-  return scalars;
 }
 
 template <class T>
 void Optimizer<T>::prepare(double weight) noexcept {
   if (next_lr_ < lrs_.size()) settings_.lr = lrs_[next_lr_];
-  update_.scalars = scalars(settings_.lr);
+  set_lr_of(update_.scalars, settings_.lr);
+  if (update_.scalars_by_parameter.empty()) return;
   const double decay = weight > 0 ? settings_.objective.shared_l2 / weight : 0.0;
   for (std::size_t i = 0; i < update_.scalars_by_parameter.size(); ++i) {
     kernels::UpdateScalars<T>& own = update_.scalars_by_parameter[i];
-    own = factors_.empty() ? update_.scalars : scalars(settings_.lr * factors_[i]);
+    own = update_.scalars;
+    if (!factors_.empty()) set_lr_of(own, settings_.lr * factors_[i]);
     if (matrices_[i]) own.weight_decay += static_cast<T>(decay);
   }
 }

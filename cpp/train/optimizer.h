@@ -89,7 +89,8 @@ class Optimizer {
   [[nodiscard]] std::string explain() const;
 
  private:
-  [[nodiscard]] kernels::UpdateScalars<T> scalars(double lr) const noexcept;
+  /// Sets what of them depends on the step.
+  void set_lr_of(kernels::UpdateScalars<T>& scalars, double lr) const noexcept;
 
   OptimizerSettings settings_;
   plan::Update<T> update_;

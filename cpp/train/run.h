@@ -63,15 +63,23 @@ class Glances {
 
 enum class Next { step, validate, stop };
 
+/// What can be wrong with a batch, as bits.
+enum class Failure : unsigned {
+  nonfinite = 1,   // features
+  bad_label = 2,   //
+  diverged = 4,    // losses
+  overflowed = 8,  // the gradients' norm
+};
+
 /// What the members of one team share. Plain members are written by thread 0 between barriers.
 struct Run {
   Run(const RunLimits& run_limits, StopSignal signal, Clock::time_point call, int team)
       : limits(run_limits), stop(signal), threads(team), barrier(team), started(call), began(Clock::now()), glances(began) {}
+  void fail(Failure failure) noexcept { failures.fetch_or(static_cast<unsigned>(failure), std::memory_order_relaxed); }
+  [[nodiscard]] bool has(Failure failure) const noexcept { return (failures.load() & static_cast<unsigned>(failure)) != 0; }
   /// Whether something went wrong in a thread; to be asked after a barrier.
   [[nodiscard]] bool failed() const noexcept {
-    return diverged.load(std::memory_order_relaxed) || bad_label.load(std::memory_order_relaxed) ||
-           nonfinite.load(std::memory_order_relaxed) || overflowed.load(std::memory_order_relaxed) ||
-           !known.load(std::memory_order_relaxed) || !error.empty();
+    return failures.load(std::memory_order_relaxed) != 0 || !known.load(std::memory_order_relaxed) || !error.empty();
   }
   /// Runs body(thread) in a team. Whoever returns or throws leaves the barrier, so that nobody waits for it.
   template <class Body>
@@ -92,11 +100,8 @@ struct Run {
   int threads;
   plan::Schedule schedule = plan::Schedule::rows;
   Barrier barrier;
-  std::atomic<bool> diverged{false};
-  std::atomic<bool> bad_label{false};
-  std::atomic<bool> nonfinite{false};   // features
-  std::atomic<bool> overflowed{false};  // the gradients' norm
-  std::atomic<bool> known{true};        // numbers of embeddings
+  std::atomic<unsigned> failures{0};
+  std::atomic<bool> known{true};  // numbers of embeddings
   ErrorCarrier error;
   Next next = Next::step;
   std::optional<RunStatus> status;  // none: only this team's stretch is over

@@ -180,7 +180,7 @@ class TrainerOf final : public Trainer {
     const plan::TeamCost team = cost(block, plan::Occasion::call);
     Run run({}, stop, Clock::now(), plan::choose_threads(team));
     divide(run, team, block);
-    FullGradient<T> full(*plan_, network_.parameters(), settings_.heads, optimizer_.update().penalties, data, random());
+    FullGradient<T> full(*plan_, network_.parameters(), settings_.heads, data, random());
     run.team([&](int thread) { full.run(run, thread); });
     if (run.failed()) raise(run, "loss_and_gradients", full.block());
     if (!full.done()) return std::nullopt;
@@ -276,7 +276,7 @@ class TrainerOf final : public Trainer {
   /// The team's schedule, and its members' shares of the parameters.
   void divide(Run& run, const plan::TeamCost& team, std::size_t rows) {
     run.schedule = team.schedule(run.threads);
-    plan_->share_among(run.threads, rows, run.schedule);
+    plan_->share_among(run.threads, rows, run.schedule, network_.parameters(), optimizer_.update());
   }
 
   /// Refuses metrics that a head cannot have.
@@ -314,13 +314,13 @@ class TrainerOf final : public Trainer {
     // The place in the epoch and in an update moves on once thread 0 is through its tiles: it is read before the barrier.
     const plan::NextRows next = data_.rows_of(step_ + 1, thread, run.threads);
     const bool ends = optimizer_.ends_update();
-    const plan::GradientPass pass{optimizer_.begins_update(), optimizer_.clips() && ends, optimizer_.update().penalties};
+    const plan::GradientPass pass{optimizer_.begins_update(), optimizer_.clips() && ends, true};
     const double weight = batch.total;
     if (thread == 0) {
       optimizer_.prepare(weight);  // read in the second phase only
       penalty_ = penalty();
     }
-    objective_.measure(plan_->program(), network_.parameters(), plan_->tiles_of(thread));
+    objective_.measure(network_.parameters(), plan_->tiles_of(thread));
     batch.total /= settings_.optimizer.objective.loss_scale;
     plan_->run_rows(run, thread, network_.parameters(), batch, random());
     if (run.failed()) return;
@@ -331,8 +331,8 @@ class TrainerOf final : public Trainer {
 
   /// The parameter phase.
   void update(Run& run, const plan::BatchValues<T>& values, plan::GradientPass pass, bool ends,
-              std::span<const plan::ParameterTile> tiles, const plan::NextRows& next) {
-    plan::Parameters<T>& parameters = network_.parameters();
+              std::span<const plan::BoundTile<T>> tiles, const plan::NextRows& next) {
+    const plan::Parameters<T>& parameters = network_.parameters();
     const plan::Program<T>& program = plan_->program();
     if (!optimizer_.keeps_gradients()) {
       return plan::run_tiles(program, parameters, optimizer_.update(), values, tiles, next);
@@ -343,7 +343,7 @@ class TrainerOf final : public Trainer {
     if (pass.measure) {
       run.barrier.wait();
       norm = optimizer_.gradients().norm();
-      if (!std::isfinite(norm)) return run.overflowed.store(true, std::memory_order_relaxed);  // so does every thread
+      if (!std::isfinite(norm)) return run.fail(Failure::overflowed);  // so does every thread
     }
     plan::run_updates(program, parameters, optimizer_.update(), optimizer_.gradients(), optimizer_.gradient_scale(norm), tiles);
   }
@@ -426,13 +426,13 @@ class TrainerOf final : public Trainer {
 
   /// What a run has failed of at this batch.
   void raise(Run& run, const char* operation, const Batch& batch) {
-    if (run.nonfinite.load()) throw_nonfinite(batch.data.x, kDType<T>, batch.selection, {0, batch.rows}, operation);
-    if (run.bad_label.load()) {
+    if (run.has(Failure::nonfinite)) throw_nonfinite(batch.data.x, kDType<T>, batch.selection, {0, batch.rows}, operation);
+    if (run.has(Failure::bad_label)) {
       throw std::invalid_argument(text(operation, ": expected labels from 0 below the number of outputs, got another"));
     }
     if (!run.known.load()) throw_unknown(operation);
     optimizer_.drop_gradients();
-    const bool overflowed = run.overflowed.load();
+    const bool overflowed = run.has(Failure::overflowed);
     const std::string where = overflowed ? plan_->overflowed_parameter(network_.parameters(), optimizer_.gradients())
                                          : plan_->diverged_layer(run, network_.parameters(), batch, random(), settings_.heads);
     throw TrainingDiverged(text("training diverged: the ", overflowed ? "norm of the gradients" : "loss",
