@@ -155,7 +155,7 @@ template <class T>
 template <class T>
 struct BoundTile : ParameterTile {
   GradientTask::Kind kind = GradientTask::Kind::product;
-  kernels::Panels<T> x, dz;    // of a product, and dz of a sum: from the tile's first row and panel
+  kernels::Panels<T> x, dz;    // of a product, and dz of a sum: from the tile's first row and panel; null for others
   std::array<T*, 5> memory{};  // parameter, first, second and third state, moving average; null where there is none
   std::size_t stride = 0;
   kernels::Panels<T> mirror;  // null where no transposed copy is kept
@@ -204,7 +204,7 @@ void update_running(const Program<T>& program, Parameters<T>& parameters, T* wor
 struct GradientPass {
   bool replace = true;
   bool measure = false;
-  bool penalties = false;  // whose gradients are added
+  bool penalties = false;  // whether their gradients are added
 };
 template <class T>
 void run_gradients(const Program<T>& program, const Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,

@@ -49,9 +49,11 @@ void bind_tiles(const Program<T>& program, Parameters<T>& parameters, Update<T>&
     static_cast<ParameterTile&>(to) = tile;
     const GradientTask& task = program.gradients[tile.task];
     to.kind = task.kind;
-    to.x = panels_of(program, task.x, workspace);
-    if (to.x.data != nullptr) to.x = to.x.from_panel(tile.rows.begin / kPanelWidth<T>);
-    to.dz = panels_of(program, task.dz, workspace).from_panel(tile.panels.begin);
+    const bool product = task.kind == GradientTask::Kind::product;
+    if (product) to.x = panels_of(program, task.x, workspace).from_panel(tile.rows.begin / kPanelWidth<T>);
+    if (product || task.kind == GradientTask::Kind::sum) {
+      to.dz = panels_of(program, task.dz, workspace).from_panel(tile.panels.begin);
+    }
     Parameter<T>& parameter = parameters[tile.parameter];
     const auto state = [&](std::vector<PanelMatrix<T>>& of_all) {
       return of_all.empty() ? nullptr : part_of(of_all[tile.parameter], tile).data;

@@ -38,7 +38,7 @@ class BoundData {
   Dataset data_;
   std::optional<Dataset> validation_;
   std::size_t batch_size_ = 0;
-  std::size_t steps_ = 0;  // of an epoch
+  std::size_t steps_ = 0;  // of an epoch; asked for at every step, which should not divide
   std::vector<std::size_t> most_entries_;
   std::vector<std::int64_t> order_;       // empty: rows in their own order
   std::optional<std::uint64_t> ordered_;  // the epoch that order_ is of

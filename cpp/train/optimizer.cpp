@@ -21,7 +21,7 @@ constexpr unsigned kAll = ~0U;
 
 constexpr bool is_adam(Rule rule) { return (bit(rule) & kAdams) != 0; }
 /// Whether weight decay is no part of the gradient.
-constexpr bool decays_weights(Rule rule) { return rule == Rule::adamw || rule == Rule::lion; }
+constexpr bool has_decoupled_decay(Rule rule) { return rule == Rule::adamw || rule == Rule::lion; }
 
 struct Setting {
   const char* name;
@@ -114,7 +114,7 @@ Optimizer<T>::Optimizer(const OptimizerSettings& settings) : settings_(settings)
       break;
   }
   kernels::UpdateScalars<T>& scalars = update_.scalars;
-  scalars.weight_decay = static_cast<T>(decays_weights(settings.rule) ? 0.0 : settings.weight_decay);
+  scalars.weight_decay = static_cast<T>(has_decoupled_decay(settings.rule) ? 0.0 : settings.weight_decay);
   scalars.decay_factor = 1;
   scalars.momentum = static_cast<T>(settings.momentum);
   scalars.beta1 = static_cast<T>(settings.beta1);
@@ -182,7 +182,7 @@ void Optimizer<T>::set_lrs(std::vector<double> lrs) noexcept {
 template <class T>
 void Optimizer<T>::set_lr_of(kernels::UpdateScalars<T>& scalars, double lr) const noexcept {
   scalars.lr = static_cast<T>(lr);
-  if (decays_weights(settings_.rule)) scalars.decay_factor = static_cast<T>(1.0 - lr * settings_.weight_decay);
+  if (has_decoupled_decay(settings_.rule)) scalars.decay_factor = static_cast<T>(1.0 - lr * settings_.weight_decay);
   if (is_adam(settings_.rule)) {
     scalars.lr = static_cast<T>(lr / (1.0 - beta1_power_ * settings_.beta1));
     const double inverse_sqrt_bias2 = 1.0 / std::sqrt(1.0 - beta2_power_ * settings_.beta2);

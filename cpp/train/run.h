@@ -65,8 +65,8 @@ enum class Next { step, validate, stop };
 
 /// What can be wrong with a batch, as bits.
 enum class Failure : unsigned {
-  nonfinite = 1,   // features
-  bad_label = 2,   //
+  nonfinite = 1,  // features
+  bad_label = 2,
   diverged = 4,    // losses
   overflowed = 8,  // the gradients' norm
 };
