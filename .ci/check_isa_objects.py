@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the object files of cpp/kernels/isa: no weak symbol, and one exported function each.
+"""Checks the object files of cpp/kernels/isa and cpp/profile/isa: no weak symbol, and one exported name each.
 
 A weak symbol (an inline function or a template of the standard library) that was compiled with wide instructions can become the whole
 program's copy, and then fails on a processor without them.
@@ -7,6 +7,7 @@ program's copy, and then fails on a processor without them.
 Usage: check_isa_objects.py BUILD_FOLDER
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +16,18 @@ from pathlib import Path
 def main(folder: Path) -> int:
     objects = sorted(folder.rglob("isa/*.o"))
     if not objects:
-        print(f"expected objects of cpp/kernels/isa below {folder}, got none")
+        print(f"expected objects of instruction sets below {folder}, got none")
         return 1
     failures = 0
     for path in objects:
-        isa = path.name.split(".")[0]
+        if path.parent.parent.name == "profile":  # one source, in a library of its own for each instruction set
+            isa = re.search(r"chainrule_loops_(\w+)\.dir", str(path))
+            expected = [["D", f"chainrule::profile::{isa[1] if isa else ''}::kLoops"]]
+        else:
+            expected = [["T", f"chainrule::{path.name.split('.')[0]}::tables()"]]
         command = ["nm", "--defined-only", "--extern-only", "--demangle", path]
         listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         symbols = [line.split(maxsplit=2)[1:] for line in listing.splitlines()]
-        expected = [["T", f"chainrule::{isa}::tables()"]]
         # GCC's references to a personality routine and to sanitizers are not code.
         found = [[kind, name] for kind, name in symbols if not name.startswith("DW.ref.")]
         if found != expected:

@@ -8,7 +8,7 @@ file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS
   "${PROJECT_SOURCE_DIR}/cpp/graph/*.cpp"
   "${PROJECT_SOURCE_DIR}/cpp/plan/*.cpp"
   "${PROJECT_SOURCE_DIR}/cpp/train/*.cpp")
-list(FILTER core_sources EXCLUDE REGEX "/kernels/isa/")
+list(FILTER core_sources EXCLUDE REGEX "/isa/")
 
 add_library(chainrule_core STATIC ${core_sources})
 target_link_libraries(chainrule_core PUBLIC chainrule_flags PRIVATE OpenMP::OpenMP_CXX)
@@ -23,9 +23,14 @@ function(chainrule_compile_isa name source)
 endfunction()
 
 # chainrule_add_isa(name flags...): cpp/kernels/isa/<name>.cpp with these flags, as a part of the library.
+# With it come the loops that measure what the machine can do with this instruction set.
 function(chainrule_add_isa name)
   chainrule_compile_isa(${name} "cpp/kernels/isa/${name}.cpp" ${ARGN})
-  target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}>)
+  add_library(chainrule_loops_${name} OBJECT "${PROJECT_SOURCE_DIR}/cpp/profile/isa/machine_loops.cpp")
+  target_link_libraries(chainrule_loops_${name} PRIVATE chainrule_flags)
+  target_compile_options(chainrule_loops_${name} PRIVATE ${ARGN} -ffp-contract=fast)
+  target_compile_definitions(chainrule_loops_${name} PRIVATE CHAINRULE_LOOPS_ISA=${name})
+  target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}> $<TARGET_OBJECTS:chainrule_loops_${name}>)
   set(CHAINRULE_ISAS ${CHAINRULE_ISAS} ${name} PARENT_SCOPE)
 endfunction()
 
@@ -39,3 +44,7 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
 else()
   message(STATUS "chainrule: no kernels of its own for ${CMAKE_SYSTEM_PROCESSOR}; the portable ones are built")
 endif()
+
+list(TRANSFORM CHAINRULE_ISAS REPLACE "(.+)" " CHAINRULE_LOOPS(\\1)" OUTPUT_VARIABLE loops)
+list(JOIN loops "" loops)
+set_source_files_properties("${PROJECT_SOURCE_DIR}/cpp/profile/machine.cpp" PROPERTIES COMPILE_DEFINITIONS "CHAINRULE_LOOPS_ISAS=${loops}")

@@ -16,5 +16,7 @@ file(GLOB bind_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cpp/bind/*.cpp")
 # NO_EXTRAS: link-time optimisation could inline one instruction set into another, and stripping takes the kernels' names from profilers.
 pybind11_add_module(_core MODULE NO_EXTRAS ${bind_sources})
 target_link_libraries(_core PRIVATE chainrule_core)
-target_compile_definitions(_core PRIVATE CHAINRULE_VERSION="${CHAINRULE_VERSION}")
+string(TOUPPER "CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}" flags_of_type)
+target_compile_definitions(_core PRIVATE CHAINRULE_VERSION="${CHAINRULE_VERSION}"
+  "CHAINRULE_FLAGS=\"${CMAKE_CXX_FLAGS} ${${flags_of_type}} $<JOIN:$<TARGET_PROPERTY:chainrule_flags,INTERFACE_COMPILE_OPTIONS>, >\"")
 install(TARGETS _core LIBRARY DESTINATION .)

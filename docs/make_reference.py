@@ -35,6 +35,7 @@ PAGES = (
     ("operators", "Operators: structured Jacobians", ("operators",)),
     ("files", "Files and other libraries", ("saving", "torch_modules", "onnx_export", "c_export")),
     ("sklearn", "Estimators of scikit-learn", ("sklearn",)),
+    ("profiles", "Profiles", ("profiling", "profile_rows")),
     ("tools", "Threads, information, errors", ("threads", "info", "")),
 )
 # Public modules that `chainrule.__all__` does not name, where they exist.

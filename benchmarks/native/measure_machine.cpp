@@ -4,29 +4,12 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/team.h"
-#include "machine_loops.h"
 #include "measurements.h"
+#include "profile/machine_loops.h"
 
 namespace chainrule::bench {
 
-// One declaration and one comparison for each instruction set that the build carries: the list comes from CMake.
-#define CHAINRULE_BENCH_LOOPS(isa)  \
-  namespace isa {                   \
-  extern const MachineLoops kLoops; \
-  }
-CHAINRULE_BENCH_ISAS
-#undef CHAINRULE_BENCH_LOOPS
-
-const MachineLoops* machine_loops_of(const char* isa) noexcept {
-  for (const MachineLoops* loops : {
-#define CHAINRULE_BENCH_LOOPS(isa) &isa::kLoops,
-           CHAINRULE_BENCH_ISAS
-#undef CHAINRULE_BENCH_LOOPS
-       }) {
-    if (std::string(loops->isa) == isa) return loops;
-  }
-  return nullptr;
-}
+using profile::MachineLoops;
 
 namespace {
 
@@ -105,7 +88,7 @@ void measure_waiting(const Options& options, int threads, Report& report) {
 }
 
 const MachineLoops& loops_for(const Options& options) {
-  const MachineLoops* loops = machine_loops_of(name_of(options.isa));
+  const MachineLoops* loops = profile::machine_loops_of(name_of(options.isa));
   if (loops == nullptr) throw std::invalid_argument(text("machine: expected loops for ", name_of(options.isa), ", got none"));
   return *loops;
 }

@@ -67,6 +67,7 @@ py::dict build_info() {
   py::dict info;
   info["version"] = CHAINRULE_VERSION;
   info["compiler"] = __VERSION__;
+  info["flags"] = CHAINRULE_FLAGS;
   info["openmp"] = std::to_string(openmp_version());
 #if defined(__SANITIZE_ADDRESS__)
   info["sanitizer"] = "address";

@@ -11,6 +11,7 @@ void bind_graph(pybind11::module_& module);
 void bind_variables(pybind11::module_& module);
 void bind_compiled(pybind11::module_& module);
 void bind_network(pybind11::module_& module);
+void bind_profile(pybind11::module_& module);
 void bind_training(pybind11::module_& module);
 void bind_row_gradients(pybind11::module_& module);
 void bind_tools(pybind11::module_& module);

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
   chainrule::bind::bind_variables(module);
   chainrule::bind::bind_compiled(module);
   chainrule::bind::bind_network(module);
+  chainrule::bind::bind_profile(module);
   chainrule::bind::bind_training(module);
   chainrule::bind::bind_row_gradients(module);
   chainrule::bind::bind_tools(module);

@@ -73,6 +73,30 @@ Compiled::Compiled(Graph graph, std::vector<NodeId> inputs, std::vector<NodeId> 
   schedule();
   find_last_uses();
   place();
+  for (Step& step : steps_) describe(step);
+}
+
+void Compiled::describe(Step& step) const {
+  constexpr std::size_t kMostNames = 4;
+  std::string operation;
+  for (std::size_t i = 0; i < step.nodes.size(); ++i) {
+    const Node& here = graph_.node(step.nodes[i]);
+    step.work.flops += flops_of(graph_, step.nodes[i]);
+    if (i < kMostNames) operation += (i == 0 ? "" : "+") + std::string(here.operation->name());
+  }
+  if (step.nodes.size() > kMostNames) operation += text(" and ", step.nodes.size() - kMostNames, " more");
+  // Values between the operations of a step stay in the first-level cache.
+  std::set<std::size_t> values;
+  const auto number = static_cast<std::size_t>(&step - steps_.data());
+  for (const NodeId node_id : step.nodes) {
+    const auto id = static_cast<std::size_t>(node_id);
+    for (const std::size_t operand : operands(id)) {
+      if (node(operand).operation == nullptr || made_in_[operand] != number) values.insert(operand);
+    }
+    if (last_use_[id] != number) values.insert(id);
+  }
+  for (const std::size_t id : values) step.work.bytes += static_cast<double>(elements_of(node(id)) * size_of(node(id).dtype));
+  step.label = profile::label(operation, "compiled function", name_of(graph_.dtype()));
 }
 
 std::vector<std::size_t> Compiled::operands(std::size_t id) const {
@@ -256,7 +280,9 @@ void Compiled::place_elements(std::size_t number, Blocks& blocks) {
 
 void Compiled::run() {
   const FpEnvironment environment;
+  profile::count_step();
   for (const Step& step : steps_) {
+    const profile::Span span(step.label, [&] { return step.work; });
     if (step.by_element) {
       run_elements(step);
     } else {

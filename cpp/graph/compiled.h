@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/operation.h"
+#include "profile/span.h"
 
 namespace chainrule::graph {
 
@@ -61,6 +62,8 @@ class Compiled {
     std::vector<Instruction> instructions;  // by element
     std::vector<Repeat> repeats;
     std::vector<std::size_t> done;  // values that nobody needs after this step and that own their memory
+    profile::Label label = 0;
+    profile::Work work;
   };
 
   [[nodiscard]] const Node& node(std::size_t id) const { return graph_.node(static_cast<NodeId>(id)); }
@@ -73,6 +76,8 @@ class Compiled {
   void place_elements(std::size_t number, class Blocks& blocks);
   void run_elements(const Step& step);
   void run_other(const Step& step);
+  /// What profiles say of the step.
+  void describe(Step& step) const;
 
   Graph graph_;
   std::vector<std::size_t> inputs_;

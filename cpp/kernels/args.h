@@ -124,6 +124,10 @@ struct SparseRows {
   const Entries* rows = nullptr;
   const std::int32_t* columns = nullptr;
   const T* values = nullptr;
+  /// Entries of the first rows, which lie one behind the other.
+  [[nodiscard]] std::size_t entries(std::size_t count) const noexcept {
+    return count == 0 ? 0 : rows[count - 1].end - rows[0].begin;
+  }
 };
 
 /// c = a b (+ bias)(epilogue) with a sparse a, the rest as in GemmArgs, whose `a`, `depth` and `saved` are not looked at: each

@@ -12,6 +12,7 @@
 #include "plan/penalty.h"
 #include "plan/program.h"
 #include "plan/schedule.h"
+#include "profile/span.h"
 
 namespace chainrule::plan {
 
@@ -87,6 +88,12 @@ void run_blocks(const Program<T>& program, const Parameters<T>& parameters, cons
 /// All steps, of a program of which no step takes the whole batch.
 template <class T>
 void run_rows(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows);
+
+/// Waits at a barrier, which profiles show.
+inline void wait_at(Barrier& barrier) noexcept {
+  profile::spanned(
+      profile::waiting, [] { return profile::Work{}; }, [&] { barrier.wait(); });
+}
 
 /// A member's place in a team, and where the team waits for each other.
 struct Member {

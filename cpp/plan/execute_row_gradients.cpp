@@ -38,7 +38,7 @@ void add_looked_up(const GradientTask& task, Panels<const T> x, Panels<const T> 
 
 template <class T>
 void write_row_gradients(const Program<T>& program, const Parameters<T>& parameters, T* workspace, std::size_t rows, T* out) {
-  const profile::Span span("row_gradients");
+  const profile::Span span(profile::row_gradients);
   std::vector<const GradientTask*> tasks(parameters.size());
   for (const GradientTask& task : program.gradients) tasks[task.parameter] = &task;
   for (std::size_t row = 0; row < rows; ++row) {

@@ -4,7 +4,6 @@
 
 #include "plan/copy_columns.h"
 #include "plan/execute.h"
-#include "profile/span.h"
 
 namespace chainrule::plan {
 namespace {
@@ -38,6 +37,12 @@ class Runner {
         parts_(parts) {}
 
   void run(const RowStep<T>& step) const {
+    profile::spanned(
+        step.label, [&] { return work_of(step); }, [&] { execute(step); });
+  }
+
+ private:
+  void execute(const RowStep<T>& step) const {
     switch (step.kind) {
       case StepKind::dense:
       case StepKind::input_gradient:
@@ -91,7 +96,20 @@ class Runner {
     }
   }
 
- private:
+  /// What this member does of the step.
+  [[nodiscard]] profile::Work work_of(const RowStep<T>& step) const {
+    const Range mine = panels(step.out);
+    const auto all = static_cast<double>(std::max<std::size_t>(panel_count<T>(step.out.columns), 1));
+    const double part = parts_ == 1 ? 1.0 : static_cast<double>(mine.end - mine.begin) / all;
+    auto units = static_cast<double>(count_);  // rows, or entries of sparse ones
+    if (step.input != kNoInput) {
+      const kernels::SparseRows<T> x = context_.sparse[step.input].view(rows_.begin);
+      units = static_cast<double>(x.entries(count_));
+    }
+    return {part * step.flops_per_row * units,
+            part * (step.bytes_per_row * static_cast<double>(count_) + step.bytes_of_parameters)};
+  }
+
   [[nodiscard]] Panels<T> block(Slot slot) const {
     return slot.columns == 0 ? Panels<T>{} : panels_of(program_, slot, context_.workspace).from_row(rows_.begin);
   }
@@ -306,10 +324,7 @@ template <class T>
 void run_steps(const Program<T>& program, const Parameters<T>& parameters, const RowContext<T>& context, Range rows,
                std::size_t first, std::size_t last) {
   const Runner<T> runner(program, parameters, context, rows);
-  for (std::size_t i = first; i < last; ++i) {
-    const profile::Span span(program.steps[i].operation);
-    runner.run(program.steps[i]);
-  }
+  for (std::size_t i = first; i < last; ++i) runner.run(program.steps[i]);
 }
 
 template <class T>
@@ -334,10 +349,9 @@ void run_rows(const Program<T>& program, const Parameters<T>& parameters, const 
     const RowStep<T>& step = program.steps[i];
     run_blocks(program, parameters, context, mine, first, i);
     first = i + 1;
-    member.barrier.wait();
-    const profile::Span span(step.operation);
+    wait_at(member.barrier);
     Runner<T>(program, parameters, context, {0, rows}, member.thread, member.threads).run(step);
-    member.barrier.wait();
+    wait_at(member.barrier);
   }
   run_blocks(program, parameters, context, mine, first, program.steps.size());
 }
@@ -352,8 +366,7 @@ void run_columns(const Program<T>& program, const Parameters<T>& parameters, con
     const RowStep<T>& step = program.steps[i];
     const bool whole = takes_whole_batch(step.kind);
     const auto [by_panels, waits] = walk.next(panels_to_share(step), rewrites(program.steps, i), whole);
-    if (waits) barrier.wait();
-    const profile::Span span(step.operation);
+    if (waits) wait_at(barrier);
     if (!by_panels) {
       if (mine.begin < mine.end) Runner<T>(program, parameters, context, mine).run(step);
       continue;

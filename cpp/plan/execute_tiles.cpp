@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "plan/tile_gradient.h"
-#include "profile/span.h"
 
 namespace chainrule::plan {
 namespace {
@@ -77,9 +76,18 @@ class TileRunner {
   TileRunner(const Program<T>& program, const Parameters<T>& parameters, const BatchValues<T>& batch)
       : program_(program), gradient_(program, parameters, batch) {}
 
+  /// What a tile takes: `gradients` gradients of it, and an update that reads and writes `arrays` arrays.
+  [[nodiscard]] profile::Work work_of(const BoundTile<T>& tile, int gradients, int arrays) const {
+    const auto area = static_cast<double>(tile.row_count() * tile.columns);
+    const auto rows = static_cast<double>(gradient_.rows());
+    const bool product = tile.kind == GradientTask::Kind::product;
+    const double read = rows * static_cast<double>(tile.columns + (product ? tile.row_count() : 0));
+    return {gradients * 2.0 * area * (product || tile.kind == GradientTask::Kind::sum ? rows : 1.0),
+            (gradients * read + 2.0 * arrays * area) * sizeof(T)};
+  }
+
   /// Gradient and update at once. `next` is the tile that follows, or null.
   void run(const Update<T>& update, const BoundTile<T>& tile, const BoundTile<T>* next) {
-    const profile::Span span("parameter_gradient+update");
     if (gradient_.rows() == 1 && tile.kind == GradientTask::Kind::product && !tile.penalty.any()) {
       const auto [w, first, second, third, average] = tile.memory;
       update.outer({{w, tile.stride},
@@ -106,7 +114,6 @@ class TileRunner {
 
   /// Only the gradient, to memory.
   void store(Gradients<T>& gradients, GradientPass pass, const BoundTile<T>& tile, const BoundTile<T>* next) {
-    const profile::Span span("parameter_gradient");
     const Panels<T> sum = part_of(gradients.sums[tile.parameter], tile);
     Panels<T> gradient;
     if (next == nullptr || !next->far) {
@@ -131,7 +138,6 @@ class TileRunner {
 
   /// Only the update, from `scale` times the gradient in memory.
   void update(const Update<T>& update, Gradients<T>& gradients, T scale, const BoundTile<T>& tile) {
-    const profile::Span span("update");
     const Panels<T> sum = part_of(gradients.sums[tile.parameter], tile);
     const Panels<T> gradient = gradient_.scratch(tile);
     const std::size_t size = tile.row_count() * kPanelWidth<T>;
@@ -197,13 +203,40 @@ class TileRunner {
   TileGradient<T> gradient_;
 };
 
-/// Calls visit(tile, next) for each tile and, or null, the one behind it, and meanwhile asks for the next rows.
+/// Calls visit(tile, next) for some of the tiles and, or null, the one behind each, and meanwhile asks for the next rows.
 template <class T, class Visit>
-void for_each_tile(std::span<const BoundTile<T>> tiles, const NextRows& next_rows, const Visit& visit) {
-  for (std::size_t i = 0; i < tiles.size(); ++i) {
-    if (next_rows.rows != 0) fetch(next_rows, i, tiles.size());
-    visit(tiles[i], i + 1 < tiles.size() ? &tiles[i + 1] : nullptr);
+[[gnu::always_inline]] inline void visit_tiles(std::span<const BoundTile<T>> all, Range some, const NextRows& next_rows,
+                                               const Visit& visit) {
+  for (std::size_t i = some.begin; i < some.end; ++i) {
+    if (next_rows.rows != 0) fetch(next_rows, i, all.size());
+    visit(all[i], i + 1 < all.size() ? &all[i + 1] : nullptr);
   }
+}
+
+/// As for_each_tile. The tiles of each task are one span: one for each would cost what some of them take.
+template <class T, class Work, class Visit>
+[[gnu::noinline]] void profile_tiles(const Program<T>& program, profile::Label GradientTask::Labels::*label,
+                                     std::span<const BoundTile<T>> tiles, const NextRows& next_rows, const Work& work_of,
+                                     const Visit& visit) {
+  for (Range some; some.begin < tiles.size(); some.begin = some.end) {
+    const std::size_t task = tiles[some.begin].task;
+    while (some.end < tiles.size() && tiles[some.end].task == task) ++some.end;
+    const profile::Span span(program.gradients[task].labels.*label, [&] {
+      profile::Work work;
+      for (std::size_t i = some.begin; i < some.end; ++i) work += work_of(tiles[i]);
+      return work;
+    });
+    visit_tiles(tiles, some, next_rows, visit);
+  }
+}
+
+template <class T, class Work, class Visit>
+[[gnu::always_inline]] inline void for_each_tile(const Program<T>& program, profile::Label GradientTask::Labels::*label,
+                                                 std::span<const BoundTile<T>> tiles, const NextRows& next_rows,
+                                                 const Work& work_of, const Visit& visit) {
+  if (profile::listening()) [[unlikely]]
+    return profile_tiles(program, label, tiles, next_rows, work_of, visit);
+  visit_tiles(tiles, {0, tiles.size()}, next_rows, visit);
 }
 
 template <class T>
@@ -217,14 +250,17 @@ template <class T>
 void run_tiles(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, const BatchValues<T>& batch,
                std::span<const BoundTile<T>> tiles, const NextRows& next_rows) {
   TileRunner<T> runner(program, parameters, batch);
-  for_each_tile<T>(tiles, next_rows, [&](const BoundTile<T>& tile, const BoundTile<T>* next) { runner.run(update, tile, next); });
+  const auto work_of = [&](const BoundTile<T>& tile) { return runner.work_of(tile, 1, 1 + update.arrays()); };
+  for_each_tile<T>(program, &GradientTask::Labels::both, tiles, next_rows, work_of,
+                   [&](const BoundTile<T>& tile, const BoundTile<T>* next) { runner.run(update, tile, next); });
 }
 
 template <class T>
 void run_gradients(const Program<T>& program, const Parameters<T>& parameters, Gradients<T>& gradients, GradientPass pass,
                    const BatchValues<T>& batch, std::span<const BoundTile<T>> tiles, const NextRows& next_rows) {
   TileRunner<T> runner(program, parameters, batch);
-  for_each_tile<T>(tiles, next_rows,
+  const auto work_of = [&](const BoundTile<T>& tile) { return runner.work_of(tile, 1, 1); };
+  for_each_tile<T>(program, &GradientTask::Labels::gradient, tiles, next_rows, work_of,
                    [&](const BoundTile<T>& tile, const BoundTile<T>* next) { runner.store(gradients, pass, tile, next); });
 }
 
@@ -232,7 +268,9 @@ template <class T>
 void run_updates(const Program<T>& program, const Parameters<T>& parameters, const Update<T>& update, Gradients<T>& gradients,
                  T scale, std::span<const BoundTile<T>> tiles) {
   TileRunner<T> runner(program, parameters, {});
-  for (const BoundTile<T>& tile : tiles) runner.update(update, gradients, scale, tile);
+  const auto work_of = [&](const BoundTile<T>& tile) { return runner.work_of(tile, 0, 2 + update.arrays()); };
+  for_each_tile<T>(program, &GradientTask::Labels::update, tiles, {}, work_of,
+                   [&](const BoundTile<T>& tile, const BoundTile<T>*) { runner.update(update, gradients, scale, tile); });
 }
 
 template <class T>

@@ -30,20 +30,6 @@ void add_row_steps(std::ostringstream& out, const Program<T>& program) {
   }
 }
 
-const char* operation_of(const GradientTask& task) {
-  switch (task.kind) {
-    case GradientTask::Kind::product:
-      return "weight_gradient+update";
-    case GradientTask::Kind::sparse:
-      return "sparse_weight_gradient+update";
-    case GradientTask::Kind::sum:
-      return "column_sum+update";
-    case GradientTask::Kind::embedding:
-      return "embedding_gradient+update";
-  }
-  return "";
-}
-
 /// Why the estimate gives so many threads.
 std::string reason(int threads, int most) {
   if (forced_threads() > 0) return "forced, whatever the work";
@@ -84,6 +70,20 @@ void add_schedule(std::ostringstream& out, const Step& step, Schedule schedule) 
 }
 
 }  // namespace
+
+const char* name_of(GradientTask::Kind kind) noexcept {
+  switch (kind) {
+    case GradientTask::Kind::product:
+      return "weight_gradient";
+    case GradientTask::Kind::sparse:
+      return "sparse_weight_gradient";
+    case GradientTask::Kind::sum:
+      return "column_sum";
+    case GradientTask::Kind::embedding:
+      return "embedding_gradient";
+  }
+  return "";
+}
 
 template <class T>
 double RowStep<T>::flops(MeanEntries entries) const noexcept {
@@ -150,8 +150,8 @@ std::string explain(const Program<T>& program, const Parameters<T>& store, const
   out << "barrier\nparameter phase (gradient tiles over all rows, each followed by its update):\n";
   for (const GradientTask& task : program.gradients) {
     const Parameter<T>& parameter = store[task.parameter];
-    out << "  " << std::left << std::setw(28) << operation_of(task) << ' ' << std::setw(16) << parameter.name << ' '
-        << to_string(parameter.shape) << (parameter.transposed.empty() ? "" : ", and its transposed copy") << '\n';
+    out << "  " << std::left << std::setw(28) << text(name_of(task.kind), "+update") << ' ' << std::setw(16) << parameter.name
+        << ' ' << to_string(parameter.shape) << (parameter.transposed.empty() ? "" : ", and its transposed copy") << '\n';
   }
   out << "barrier\n";
   return out.str();

@@ -179,7 +179,16 @@ template <class T>
 void Lowering<T>::emit(RowStep<T> step, NodeId id, const std::string& operation, double flops) {
   step.operation = operation;
   step.layer = node(id).name;
+  step.label = profile::label(step.operation, step.layer, chainrule::name_of(kDType<T>));
   step.flops_per_row = flops;
+  std::size_t values = step.a.columns + step.b.columns + step.saved.columns + step.out.columns;
+  for (const Slot operand : step.operands) values += operand.columns;
+  if (!step.operands.empty()) values -= step.a.columns;  // one of them
+  step.bytes_per_row = static_cast<double>(values * sizeof(T));
+  for (const std::size_t read : {step.weight, step.bias}) {
+    if (read == kNoParameter || step.kind == StepKind::embedding) continue;
+    step.bytes_of_parameters += static_cast<double>(store_[read].rows * store_[read].columns * sizeof(T));
+  }
   if (takes_whole_batch(step.kind)) program_.whole_batch.push_back(program_.steps.size());
   program_.steps.push_back(std::move(step));
 }
@@ -197,7 +206,15 @@ void Lowering<T>::lower_gradients() {
   for (std::size_t i = 0; i < request_.gradients.size(); ++i) {
     const NodeId id = request_.gradients[i];
     if (id == kNone) continue;
-    program_.gradients.push_back({parameter(request_.parameters[i]), kind_of_gradient(id), {}, {}});
+    GradientTask& task = program_.gradients.emplace_back();
+    task.parameter = parameter(request_.parameters[i]);
+    task.kind = kind_of_gradient(id);
+    task.layer = node(id).name;
+    const std::string gradient = name_of(task.kind);
+    const auto label = [&](const std::string& operation) {
+      return profile::label(operation, task.layer, chainrule::name_of(kDType<T>));
+    };
+    task.labels = {label(gradient), label("update"), label(gradient + "+update")};
     absorbed_[index(id)] = true;
     gradient_nodes_.push_back(id);
   }

@@ -15,6 +15,7 @@
 #include "graph/row_function.h"
 #include "kernels/table.h"
 #include "plan/parameters.h"
+#include "profile/span.h"
 
 namespace chainrule::plan {
 
@@ -86,9 +87,12 @@ struct RowStep {
     void (*loss)(const kernels::LossArgs<T>&);
     void (*column)(const kernels::ColumnArgs<T>&);
   };
-  std::string operation;     // as plans and profiles name it: "matmul+add+relu"
-  std::string layer;         // the name its nodes have, or ""
-  double flops_per_row = 0;  // of a sparse input, for each entry
+  std::string operation;  // as plans and profiles name it: "matmul+add+relu"
+  std::string layer;      // the name its nodes have, or ""
+  profile::Label label = 0;
+  double flops_per_row = 0;        // of a sparse input, for each entry
+  double bytes_per_row = 0;        // of values read and written
+  double bytes_of_parameters = 0;  // read for each block of rows
   /// For each row of a batch.
   [[nodiscard]] double flops(MeanEntries entries) const noexcept;
 };
@@ -105,9 +109,17 @@ struct GradientTask {
   Kind kind = Kind::product;
   Slot x, dz;
   std::size_t input = kNoInput;  // that is sparse and taken instead of x
+  std::string layer = {};
+  struct Labels {
+    profile::Label gradient = 0;
+    profile::Label update = 0;
+    profile::Label both = 0;
+  } labels = {};
   /// For each row of a batch.
   [[nodiscard]] double flops(MeanEntries entries) const noexcept;
 };
+/// As plans and profiles name it.
+[[nodiscard]] const char* name_of(GradientTask::Kind kind) noexcept;
 
 /// Statistics of a batch that training remembers: each parameter moves towards its slot's row 0 by `momentum`.
 struct RunningStatistics {

@@ -76,7 +76,7 @@ void BatchPlan<T>::run_rows(Run& run, int thread, const plan::Parameters<T>& par
       if (!std::isfinite(head.loss[i])) run.fail(Failure::diverged);
     }
   }
-  run.barrier.wait();
+  plan::wait_at(run.barrier);
 }
 
 template <class T>

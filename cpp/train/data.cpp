@@ -31,6 +31,18 @@ std::vector<Value> for_each_input(std::span<const Feature> x, const Of& of) {
   return values;
 }
 
+/// Read and written.
+template <class T>
+double bytes_gathered(std::span<const Feature> x, Range rows) {
+  double bytes = 0;
+  for (const Feature& feature : x) {
+    const auto count = static_cast<double>(rows.end - rows.begin);
+    const auto elements = count * static_cast<double>(feature.columns());
+    if (!feature.sparse) bytes += elements * static_cast<double>(kernels::size_of(feature.array.type) + sizeof(T));
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string name_of_input(std::size_t input, std::size_t inputs) { return inputs == 1 ? "x" : text("x[", input, "]"); }
@@ -85,6 +97,7 @@ RowSource source_of(const ArrayView& array, Selection selection) noexcept {
 template <class T>
 bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows, T* workspace,
                      std::span<plan::SparseBatch<T>> sparse) {
+  const profile::Span span(profile::gathering, [&] { return profile::Work{0, bytes_gathered<T>(x, rows)}; });
   bool finite = true;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (x[i].sparse) {
@@ -99,6 +112,7 @@ bool gather_features(const plan::Program<T>& program, std::span<const Feature> x
 template <class T>
 Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
                 BatchRows<T>& batch) {
+  const profile::Span span(profile::targets);
   Gathered result;
   result.finite = gather_features(program, std::span(data.x), selection, rows, workspace, std::span(batch.x));
   for (std::size_t i = 0; i < data.y.size(); ++i) {

@@ -162,6 +162,7 @@ void Evaluator<T>::prepare(const Dataset& data, int threads) {
 
 template <class T>
 void Evaluator<T>::run(const Dataset& data, int thread, int threads) {
+  const profile::Span span(profile::evaluation);
   Worker& worker = workers_[static_cast<std::size_t>(thread)];
   plan::RowContext<T> context;
   context.workspace = worker.workspace.data();

@@ -27,13 +27,13 @@ void FullGradient<T>::run(Run& run, int thread) {
     const bool first = batch.selection.first == 0;
     const plan::GradientPass pass{first, false, first};
     plan::run_gradients(plan_.program(), parameters_, gradients_, pass, plan_.values(thread, batch.rows), plan_.tiles_of(thread));
-    run.barrier.wait();
+    plan::wait_at(run.barrier);
     if (thread == 0) {
       sums_.add(heads_, plan_.rows(), batch.rows);
       place_.first += batch.rows;
       if (done() || run.stop.raised()) run.next = Next::stop;
     }
-    run.barrier.wait();
+    plan::wait_at(run.barrier);
     if (run.failed()) return;
   }
 }

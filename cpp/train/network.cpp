@@ -127,6 +127,8 @@ void NetworkOf<T>::predict(std::span<const Feature> x, std::span<void* const> ou
   std::atomic<bool> finite{true};
   std::atomic<bool> known{true};
   run_team(threads, [&, &program = program](int thread) {
+    profile::count_step();
+    const profile::Span span(profile::prediction);
     T* workspace = workspaces[static_cast<std::size_t>(thread)].data();
     const Range mine = share(count, thread, threads);
     std::vector<plan::SparseBatch<T>> sparse_rows;
@@ -144,6 +146,7 @@ void NetworkOf<T>::predict(std::span<const Feature> x, std::span<void* const> ou
         return;
       }
       plan::run_rows(program, parameters_, context, rows);
+      const profile::Span unpacking(profile::unpacking);
       for (std::size_t i = 0; i < out.size(); ++i) {
         const std::size_t columns = program.outputs[i].columns;
         const kernels::Panels<T> result = plan::panels_of(program, program.outputs[i], workspace);

@@ -85,6 +85,7 @@ struct Run {
   template <class Body>
   void team(const Body& body) {
     run_team(threads, [&](int thread) {
+      const profile::Span span(profile::training_loop);
       try {
         body(thread);
       } catch (...) {

@@ -316,6 +316,7 @@ class TrainerOf final : public Trainer {
     const bool ends = optimizer_.ends_update();
     const plan::GradientPass pass{optimizer_.begins_update(), optimizer_.clips() && ends, true};
     const double weight = batch.total;
+    profile::count_step();
     if (thread == 0) {
       optimizer_.prepare(weight);  // read in the second phase only
       penalty_ = penalty();
@@ -341,7 +342,7 @@ class TrainerOf final : public Trainer {
     if (!ends) return;
     double norm = 0;
     if (pass.measure) {
-      run.barrier.wait();
+      plan::wait_at(run.barrier);
       norm = optimizer_.gradients().norm();
       if (!std::isfinite(norm)) return run.fail(Failure::overflowed);  // so does every thread
     }
@@ -350,20 +351,20 @@ class TrainerOf final : public Trainer {
 
   void train(Run& run, int thread) {
     if (thread == 0) order_epoch();
-    run.barrier.wait();
+    plan::wait_at(run.barrier);
     while (run.next != Next::stop && !run.failed()) {
       const Batch rows = data_.batch(step_);
       run_batch(run, thread, rows);
       if (run.failed()) return;
       // The others read the place in the epoch before the first barrier and after the second, so it may move on between them.
       if (thread == 0) finish_step(run, rows.rows);
-      run.barrier.wait();
+      plan::wait_at(run.barrier);
       if (run.next != Next::validate || run.failed()) continue;
       evaluator_.run(*data_.validation(), thread, run.threads);
-      run.barrier.wait();
+      plan::wait_at(run.barrier);
       if (run.failed()) return;
       if (thread == 0) finish_epoch(run);
-      run.barrier.wait();
+      plan::wait_at(run.barrier);
     }
   }
 
@@ -379,6 +380,8 @@ class TrainerOf final : public Trainer {
     commit_step();
     ++step_;
     ++run.steps;
+    if (profile::listening()) [[unlikely]]
+      show(rows);
     run.next = Next::step;
     if (step_ == steps_per_epoch()) {
       if (!data_.validation()) return finish_epoch(run);
@@ -388,6 +391,13 @@ class TrainerOf final : public Trainer {
     }
     if (run.limits.step != 0 && step_ >= run.limits.step) return end(run, RunStatus::step);
     look_around(run);
+  }
+
+  /// The loss of the epoch so far, and the rows of all steps that were shown, for profiles.
+  void show(std::size_t rows) {
+    rows_shown_ += rows;
+    profile::sample(profile::loss_value, sums_.averages(settings_.heads).loss);
+    profile::sample(profile::rows_so_far, static_cast<double>(rows_shown_));
   }
 
   void finish_epoch(Run& run) {
@@ -460,6 +470,7 @@ class TrainerOf final : public Trainer {
   std::uint64_t epoch_ = 0;
   std::size_t step_ = 0;
   std::uint64_t iterations_ = 0;
+  std::size_t rows_shown_ = 0;
   Sums sums_;
   std::vector<Averages> history_;
   std::vector<Averages> validation_history_;

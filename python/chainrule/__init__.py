@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from chainrule.graphs import Graph, trace
     from chainrule.learning_rates import LearningRateScheduler
     from chainrule.many import fit_many
+    from chainrule.profiling import Profile, profile
     from chainrule.saving import load
     from chainrule.torch_modules import from_torch
     from chainrule.tracking import MLflow, OptunaPruning, TensorBoard
@@ -77,6 +78,7 @@ __all__ = [
     "Model",
     "Optimizer",
     "OptunaPruning",
+    "Profile",
     "RMSprop",
     "ReduceLROnPlateau",
     "Residual",
@@ -109,6 +111,7 @@ __all__ = [
     "multiply",
     "operators",
     "optimizers",
+    "profile",
     "schedules",
     "set_num_threads",
     "tabular",
@@ -127,6 +130,7 @@ _LATER = {
     **dict.fromkeys(("Graph", "trace"), "graphs"),
     "LearningRateScheduler": "learning_rates",
     "fit_many": "many",
+    **dict.fromkeys(("Profile", "profile"), "profiling"),
     **dict.fromkeys(("MLflow", "OptunaPruning", "TensorBoard"), "tracking"),
     **{name: name for name in ("numpy", "operators", "sklearn")},
     "load": "saving",

@@ -1,6 +1,7 @@
-"""The command line: `chainrule train`, `chainrule predict`, `chainrule demo`, `chainrule info`."""
+"""The command line: `chainrule train`, `predict`, `demo`, `profile`, `bench`, `info`."""
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0 for success, 1 for a failure that is said on standard error.
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.command == "bench":
+        arguments.arguments = rest  # it has a parser of its own, which is loaded with it
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:
@@ -50,9 +56,13 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_train(commands)
     _add_predict(commands)
+    _add_profile(commands)
+    bench = commands.add_parser("bench", help="measure chainrule beside the libraries that are installed here", add_help=False)
+    bench.set_defaults(run=_bench)
 
     info = commands.add_parser("info", help="versions, processor, instruction set and threads")
     info.add_argument("--json", action="store_true", help="as JSON")
+    info.add_argument("--measure", action="store_true", help="and the peaks of arithmetic and memory, measured in a second")
     info.set_defaults(run=_info)
     return parser
 
@@ -80,6 +90,29 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     predict.add_argument("file", type=Path, help="a table with the same columns, in any order")
     predict.add_argument("--out", type=Path, help="the CSV to write (default: the terminal)")
     predict.set_defaults(run=_predict)
+
+
+def _add_profile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    profile = commands.add_parser("profile", help="run a Python script and say where its time went, inside the native loops")
+    profile.add_argument("--sort", choices=("time", "calls", "flops", "bytes"), default="time", help="(default: %(default)s)")
+    profile.add_argument(
+        "--group", choices=("operation", "layer", "thread"), default="operation", help="what rows are of (default: %(default)s)"
+    )
+    profile.add_argument("--trace", type=Path, metavar="FILE", help="write a trace for Perfetto and chrome://tracing, as JSON")
+    profile.add_argument(
+        "--steps", type=_not_negative, default=20, help="of the trace, from the beginning and from the end (default: %(default)s)"
+    )
+    profile.add_argument("--plot", type=Path, metavar="FILE", help="draw the roofline and the time of each layer")
+    profile.add_argument("script", type=Path, help="the script")
+    profile.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    profile.set_defaults(run=_profile)
+
+
+def _not_negative(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, got {text}")
+    return value
 
 
 def _positive(text: str) -> int:
@@ -112,7 +145,19 @@ def _predict(arguments: argparse.Namespace) -> int:
     return run_predict(arguments)
 
 
+def _profile(arguments: argparse.Namespace) -> int:
+    from chainrule.profiled_script import run_profiled
+
+    return run_profiled(arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    bench = importlib.import_module("chainrule.benchmarks.bench")  # there where the package is installed; its files are benchmarks/
+
+    return int(bench.main(arguments.arguments, "chainrule bench"))
+
+
 def _info(arguments: argparse.Namespace) -> int:
-    facts = cr.info()
+    facts = cr.info(measure=arguments.measure)
     print(json.dumps(dict(facts), indent=2) if arguments.json else facts)
     return 0

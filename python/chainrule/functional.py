@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from chainrule import validation
+from chainrule import spans, validation
 from chainrule.model import Trainable
 from chainrule.structure import network
 from chainrule.validation import Array
@@ -114,6 +114,8 @@ class Model(Trainable):
         >>> cr.Model(x, cr.add([x, x])).predict([[1.0, 2.0]])
         array([[2., 4.]], dtype=float32)
         """
+        if spans.on_model is not None:
+            spans.on_model(self)
         values = self._predict(x)
         return values[0] if len(values) == 1 else values
 

@@ -3,7 +3,12 @@
 import math
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from chainrule.pictures import new_figure, saved
+
+if TYPE_CHECKING:
+    from chainrule.profiling import Profile
 
 __all__ = ["History"]
 
@@ -23,6 +28,8 @@ class History:
         The epochs' numbers, from 0.
     best_epoch : int or None
         The epoch with the least validation loss, or without validation the least loss.
+    profile : Profile or None
+        Of a fit with profile=True.
 
     Examples
     --------
@@ -36,6 +43,7 @@ class History:
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
+        self.profile: Profile | None = None
 
     @property
     def epoch(self) -> list[int]:
@@ -81,21 +89,15 @@ class History:
         ValueError
             Without an epoch to draw.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("History.plot: expected matplotlib to be installed; pip install 'chainrule[plot]'") from error
         names = [name for name in self.history if not name.startswith("val_")]
         if not len(self):
             raise ValueError("History.plot: expected at least one epoch, got none")
         columns = min(len(names), _MOST_PANELS_ABREAST)
         rows = -(-len(names) // columns)
-        figure = Figure(figsize=(5 * columns, 3.5 * rows), layout="constrained")
+        figure = new_figure("History.plot", 5 * columns, 3.5 * rows)
         for panel, name in enumerate(names):
             self._draw(figure.add_subplot(rows, columns, panel + 1), name)
-        if path is not None:
-            figure.savefig(path, dpi=150)
-        return figure
+        return saved(figure, path)
 
     def _draw(self, axes: Any, name: str) -> None:
         from matplotlib.ticker import MaxNLocator

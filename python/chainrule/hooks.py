@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule.callbacks import Callback, Checkpoint, TerminateOnNaN
 from chainrule.errors import TrainingDiverged
+from chainrule.spans import span
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
@@ -43,7 +44,8 @@ class CallbackList:
     def call(self, method: str, *arguments: Any) -> None:
         """Call a method of all callbacks that override it."""
         for callback in self._overriding(method):
-            getattr(callback, method)(*arguments)
+            with span("Python: callbacks"):
+                getattr(callback, method)(*arguments)
 
     def states(self) -> CallbackStates:
         """Return class and state of each callback that has one."""

@@ -194,6 +194,8 @@ def _check_arguments(models: "Sequence[Trainable]", calls: Sequence[Mapping[str,
     """Raise TypeError where a model's `fit` does not take its arguments."""
     signature = functools.lru_cache(inspect.signature)  # takes as long as a small fit
     for index, (model, call) in enumerate(zip(models, calls, strict=True)):
+        if call.get("profile"):
+            raise TypeError("fit_many: expected no profile of a single model, got one; take one of all: with cr.profile() as prof")
         try:
             signature(type(model).fit).bind(model, **call)
         except TypeError as error:

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chainrule import validation
+from chainrule import spans, validation
 from chainrule.callbacks import Callback
 from chainrule.data import fit_data
 from chainrule.errors import ChainruleError
@@ -18,6 +18,9 @@ from chainrule.judge import Judge, called, in_order, require_no_functions
 from chainrule.progress import checked_verbose, make_progress
 from chainrule.structure import Structure
 from chainrule.training import FitLoop, FitPlace
+
+if TYPE_CHECKING:
+    from chainrule.profiling import Profile
 
 __all__ = ["Trainable"]
 
@@ -70,6 +73,7 @@ class Trainable(Evaluated):
         callbacks: Iterable[Callback] | Callback | None = (),
         verbose: int | str = "auto",
         resume_from: "str | PathLike[str] | None" = None,
+        profile: bool = False,
     ) -> History:
         """Train: minimise the mean loss over batches of rows.
 
@@ -123,6 +127,9 @@ class Trainable(Evaluated):
             learning rate, history and place in the epochs, and goes on to `epochs` in all, bit for bit like the fit that was not
             interrupted. Data and all other arguments are given as before. Callbacks of the same classes get their state back;
             a `CSVLogger` goes on in its file with append=True; `on_epoch_begin` is called again for an epoch under way.
+        profile : bool, default False
+            Takes a profile of the fit (see `chainrule.profile`), prints it at the end unless `verbose` is 0, and keeps it as
+            `history.profile`.
 
         Returns
         -------
@@ -143,7 +150,7 @@ class Trainable(Evaluated):
         TrainingDiverged
             When the loss becomes NaN or infinite; parameters stay as before that step. See `TerminateOnNaN`.
         ChainruleError
-            While another fit trains this model.
+            While another fit trains this model. With `profile`, while another profile is being taken.
         KeyboardInterrupt
             On Ctrl-C, within 100 ms; the model stays usable, `model.history` holds the epochs completed.
 
@@ -162,10 +169,15 @@ class Trainable(Evaluated):
         epochs = validation.integer(epochs, "fit", "epochs", 1)
         batch_size = None if batch_size is None else validation.integer(batch_size, "fit", "batch_size", 1)
         shuffle = validation.flag(shuffle, "fit", "shuffle")
+        profile = validation.flag(profile, "fit", "profile")
         level = checked_verbose(verbose)
         hooks = CallbackList(callbacks)
-        self._begin_training("fit")
-        try:
+        with contextlib.ExitStack() as stack:
+            taken = stack.enter_context(_new_profile()) if profile else None
+            self._begin_training("fit")
+            stack.callback(self._lock.release)
+            if spans.on_model is not None:
+                spans.on_model(self)
             with self._unless_it_fails():
                 terms = self._sessions.terms(loss, loss_weights, "fit")
                 labelled = self._labelled(terms.losses)
@@ -216,9 +228,11 @@ class Trainable(Evaluated):
             finally:
                 progress.close()
                 trainer.unbind()
-            return history
-        finally:
-            self._lock.release()
+        if taken is not None:
+            history.profile = taken
+            if level:
+                print(taken)
+        return history
 
     def train_on_batch(
         self,
@@ -296,3 +310,9 @@ class Trainable(Evaluated):
         finally:
             if taken:
                 self._lock.release()
+
+
+def _new_profile() -> "Profile":
+    from chainrule.profiling import Profile  # few fits need it
+
+    return Profile()

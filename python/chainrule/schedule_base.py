@@ -8,6 +8,7 @@ import numpy as np
 from chainrule import validation
 from chainrule.callback_base import Callback
 from chainrule.names import Configured
+from chainrule.pictures import new_figure, saved
 from chainrule.validation import Array
 
 Unit = Literal["step", "epoch"]
@@ -87,21 +88,15 @@ class Schedule(Configured):
         ImportError
             Without matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("Schedule.plot: expected matplotlib to be installed; pip install 'chainrule[plot]'") from error
         count = self._length + 1 if steps is None else validation.integer(steps, "Schedule.plot", "steps", 1)
         t = np.unique(np.linspace(0, count - 1, min(count, 2000)).astype(np.int64))
-        figure = Figure(figsize=(5, 3.5), layout="constrained")
+        figure = new_figure("Schedule.plot", 5, 3.5)
         axes = figure.add_subplot()
         axes.plot(t, self.at(t), drawstyle="steps-post")
         axes.set_xlabel("update" if self.unit == "step" else "epoch")
         axes.set_ylabel("learning rate")
         axes.set_title(repr(self), fontsize="small")
-        if path is not None:
-            figure.savefig(path)
-        return figure
+        return saved(figure, path)
 
     def __repr__(self) -> str:
         name = type(self).__name__

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from chainrule import _core, validation
+from chainrule import _core, spans, validation
 from chainrule.layers import Activation, Layer
 from chainrule.sample_gradients import SampleGradients
 from chainrule.sparse import dense
@@ -102,6 +102,8 @@ class Sequential(SampleGradients):
         array([[0., 0., 0.]], dtype=float32)
         """
         network = self._ready("predict").network
+        if spans.on_model is not None:
+            spans.on_model(self)
         rows = self._checked(x, 0, "predict", "x")
         if len(rows) == 0:
             return self._predict(x)[0]

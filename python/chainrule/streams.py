@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule import _core
 from chainrule.data import Labelled, LabelledRows, Rows, held_out_rows
+from chainrule.spans import span
 from chainrule.targets import require_weight, weights, with_class_weight
 from chainrule.validation import Array
 
@@ -226,7 +227,7 @@ class StreamTrainer:
         while self.epoch < until_epoch:
             if self._ahead is None:
                 self._ahead = _Ahead(self._batches.epoch())
-                self._pending = self._ahead.next()
+                self._pending = self._next(self._ahead)
             rows = self._pending
             assert rows is not None  # an epoch without batches is an error where it begins
             if self._schedule is not None:
@@ -234,7 +235,7 @@ class StreamTrainer:
                 self._native.set_lrs(self._schedule.coming(place, self._accumulate, 1))
             self._add(self._native.train_on_batch(rows.x, rows.values, rows.weight), rows)
             self.step += 1
-            self._pending = self._ahead.next()
+            self._pending = self._next(self._ahead)
             if self._pending is None:
                 self._finish_epoch()
             elif until_step and self.step >= until_step:
@@ -242,6 +243,10 @@ class StreamTrainer:
             if time.monotonic() >= end:
                 return "time" if self.epoch < until_epoch else "epoch"
         return "epoch"
+
+    def _next(self, ahead: "_Ahead") -> LabelledRows | None:
+        with span("Python: wait for a batch"):
+            return ahead.next()
 
     def unbind(self) -> None:
         """Let go of the batches."""

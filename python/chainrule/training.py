@@ -9,6 +9,7 @@ from chainrule.hooks import CallbackList, CallbackStates
 from chainrule.judge import Judge
 from chainrule.progress import Progress
 from chainrule.sessions import Session
+from chainrule.spans import span
 
 if TYPE_CHECKING:
     from chainrule.model import Trainable
@@ -54,7 +55,8 @@ class FitLoop:
     def run(self) -> None:
         """Train until the last epoch, or until somebody sets `model.stop_training`."""
         try:
-            self._run()
+            with span("Python: fit"):
+                self._run()
         except BaseException as error:
             try:
                 self._collect()
@@ -111,7 +113,8 @@ class FitLoop:
             self._collect()
             if reason == "converged":
                 self._model.stop_training = True
-            self._progress.update(self._done, self._trainer.step, self._history.last(), self._trainer.running)
+            with span("Python: progress"):
+                self._progress.update(self._done, self._trainer.step, self._history.last(), self._trainer.running)
 
     def _collect(self) -> None:
         if self._trainer.epoch > self._first + self._done:

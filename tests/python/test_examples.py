@@ -40,6 +40,13 @@ def test_fizzbuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 100 right" in capsys.readouterr().out
 
 
+def test_profiling(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("profiling").main(["--quick"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("weight_gradient+update") >= 7
+    assert "barrier wait" in out or "thread 0" in out
+
+
 def test_many_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert example("many_models").main([]) == 0
     assert "the same bits: True" in capsys.readouterr().out

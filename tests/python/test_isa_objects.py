@@ -12,6 +12,7 @@ from chainrule import _core
 FUNCTION = re.compile(r"^[0-9a-f]+ <([^>]+)>:$")
 # AVX and FMA are spelt with a leading v (verr and verw, of x86 from long ago, excepted); only AVX-512 has zmm and mask registers.
 AVX = re.compile(r"\t(v(?!err|erw)[a-z0-9]+) ")
+WIDE = re.compile(r"_ZZ?N9chainrule(7profile)?(4avx2|6avx512)")
 AVX512 = re.compile(r"%zmm|%k[1-7]\b")
 
 
@@ -23,9 +24,7 @@ def misplaced(disassembly: str) -> tuple[set[str], set[str]]:
     for line in disassembly.splitlines():
         if found := FUNCTION.match(line):
             function = found[1]
-            wide = function.startswith(
-                ("_ZN9chainrule4avx2", "_ZN9chainrule6avx512", "_ZZN9chainrule4avx2", "_ZZN9chainrule6avx512")
-            )
+            wide = WIDE.match(function) is not None
             widest = wide and "6avx512" in function
         elif instruction := AVX.search(line):
             if not wide or (AVX512.search(line) and not widest):

@@ -27,11 +27,11 @@ CHAINRULE_INLINE ExpParts exp_parts(Vec<double> x) {
                                    0x1.1111a683c9b1dp-7, 0x1.6d7491fc7415bp-10, 0x1.a019e8ada9e64p-13);
   return {r * q, power_of_two(shifted)};
 }
-CHAINRULE_INLINE Vec<double> exp_single(Vec<double> x) {
+CHAINRULE_ELEMENTARY Vec<double> exp_single(Vec<double> x) {
   const ExpParts e = exp_parts(x);
   return fma(e.power, e.m, e.power);
 }
-CHAINRULE_INLINE Vec<double> expm1_single(Vec<double> x) {
+CHAINRULE_ELEMENTARY Vec<double> expm1_single(Vec<double> x) {
   const ExpParts e = exp_parts(x);
   return fma(e.power, e.m, e.power - 1.0);
 }
@@ -82,7 +82,7 @@ CHAINRULE_INLINE Pair one_plus(Pair m) {
   return fast_two_sum(sum.hi, sum.lo + m.lo);
 }
 
-CHAINRULE_INLINE Vec<double> exp(Vec<double> x) {
+CHAINRULE_ELEMENTARY Vec<double> exp(Vec<double> x) {
   const Vec<double> clamped = clamp(x, -746.0, 710.0);
   const ExpPair e = exp_pair(clamped, Vec<double>{});
   return one_plus(e.m).hi * e.power1 * e.power2;
@@ -96,8 +96,8 @@ CHAINRULE_INLINE Pair minus_one(ExpPair e) {
       fast_two_sum(less_one.hi, power * e.m.hi);  // the first is 0 or at least 1/2 in magnitude, the second at most 0.21
   return fast_two_sum(sum.hi, fma(power, e.m.lo, sum.lo + less_one.lo));
 }
-CHAINRULE_INLINE Pair expm1_pair(Vec<double> x) { return minus_one(exp_pair(x, Vec<double>{})); }
-CHAINRULE_INLINE Vec<double> expm1_negative(Vec<double> x, double factor) {
+CHAINRULE_ELEMENTARY Pair expm1_pair(Vec<double> x) { return minus_one(exp_pair(x, Vec<double>{})); }
+CHAINRULE_ELEMENTARY Vec<double> expm1_negative(Vec<double> x, double factor) {
   const Pair e = expm1_pair(at_least(x, -40.0));
   return fma(splat(factor), e.hi, factor * e.lo);
 }

@@ -20,14 +20,14 @@ CHAINRULE_INLINE ExponentAndFraction split(Vec<double> x) {
 // For float results.
 
 /// log(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1], relative error 2^-33.2.
-CHAINRULE_INLINE Vec<double> log1p_over_f(Vec<double> f) {
+CHAINRULE_ELEMENTARY Vec<double> log1p_over_f(Vec<double> f) {
   return polynomial(f, 0x1.0000000026655p+0, -0x1.0000001c64c38p-1, 0x1.5555541cf21b6p-2, -0x1.ffffa6b7f304ep-3,
                     0x1.999a31bdd61d3p-3, -0x1.55695232ee2a8p-3, 0x1.24912ed3971f9p-3, -0x1.fc5674fb329dcp-4, 0x1.c36d1038055e2p-4,
                     -0x1.bdb1745a74b79p-4, 0x1.b7a9328442bb7p-4, -0x1.ea4ba2eaf6fd0p-5);
 }
 
 /// log(1 + e) + c for 0 <= e <= 1.
-CHAINRULE_INLINE Vec<double> log1p_single(Vec<double> e, Vec<double> c) {
+CHAINRULE_ELEMENTARY Vec<double> log1p_single(Vec<double> e, Vec<double> c) {
   const auto large = e > kSqrt2Minus1;  // then 1 + e = 2 (1 + (e - 1) / 2)
   const Vec<double> f = large ? fma(e, splat(0.5), splat(-0.5)) : e;
   return fma(f, log1p_over_f(f), large ? c + kLn2 : c);
@@ -43,7 +43,7 @@ CHAINRULE_INLINE V log_special(V x, V r) {
   return x > V{} ? above : below;
 }
 
-CHAINRULE_INLINE Vec<float> log(Vec<float> x) {
+CHAINRULE_ELEMENTARY Vec<float> log(Vec<float> x) {
   const Vec<float> r = in_doubles(x, [](Vec<double> v) CHAINRULE_INLINE_LAMBDA {
     const ExponentAndFraction s = split(v);
     const Vec<double> f = s.m - 1.0;
@@ -57,7 +57,7 @@ CHAINRULE_INLINE Vec<float> log(Vec<float> x) {
 /// log(1 + f) on [sqrt(1/2) - 1, sqrt(2) - 1], relative error about 2^-57. With s = f / (2 + f), log(1 + f) = log((1 + s) / (1 -
 /// s)) = 2 s + s R(s^2) = f - (f^2 / 2 - s (f^2 / 2 + R)), where only the last term, small against f, suffers from the rounding of
 /// s.
-CHAINRULE_INLINE Pair log1p_pair(Vec<double> f) {
+CHAINRULE_ELEMENTARY Pair log1p_pair(Vec<double> f) {
   const Vec<double> s = f / (f + 2.0);
   const Vec<double> z = s * s;
   // R / z = (2 atanh(s) - 2 s) / s^3 on 0 <= z <= 0.02944; s R has the error 2^-59.5 of log(1 + f).
@@ -69,7 +69,7 @@ CHAINRULE_INLINE Pair log1p_pair(Vec<double> f) {
   return {head.hi, head.lo + fma(s, half + r, -0.5 * square.lo)};
 }
 
-CHAINRULE_INLINE Vec<double> log(Vec<double> x) {
+CHAINRULE_ELEMENTARY Vec<double> log(Vec<double> x) {
   const auto subnormal = x < 0x1p-1022;
   const ExponentAndFraction s = split(subnormal ? x * 0x1p54 : x);
   const Vec<double> n = subnormal ? s.n - 54.0 : s.n;

@@ -9,6 +9,10 @@
 typedef std::uint64_t Bits __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
 typedef std::uint32_t FloatBits __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
 
+// What the elementary functions are made of: in line, except where that has no hurry.
+#if !defined(CHAINRULE_ELEMENTARY)
+#define CHAINRULE_ELEMENTARY CHAINRULE_INLINE
+#endif
 // A lambda that must dissolve into the loop around it: called out of line, its vectors would travel through memory.
 #define CHAINRULE_INLINE_LAMBDA __attribute__((always_inline))
 

@@ -138,7 +138,8 @@ CHAINRULE_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)vsqrtq_f32((
 CHAINRULE_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)vsqrtq_f64((float64x2_t)v); }
 #else
 // Without the instruction: the C library's fma is exact on every processor, and slow. Not inlined: thousands of its calls would be
-// 0.3 MB of code.
+// 0.3 MB of code. Nor are the elementary functions: beside such a fma a call is nothing.
+#define CHAINRULE_ELEMENTARY [[maybe_unused, gnu::noinline]]
 [[maybe_unused, gnu::noinline]] Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   Vec<double> r;
   for (std::size_t i = 0; i < kLanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);

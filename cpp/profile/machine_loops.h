@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace chainrule::bench {
+namespace chainrule::profile {
 
 struct MachineLoops {
   const char* isa;
@@ -21,4 +21,4 @@ struct MachineLoops {
 /// The loops of an instruction set by its name; nullptr where the build has none.
 [[nodiscard]] const MachineLoops* machine_loops_of(const char* isa) noexcept;
 
-}  // namespace chainrule::bench
+}  // namespace chainrule::profile

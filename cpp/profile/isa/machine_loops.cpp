@@ -1,9 +1,9 @@
-// Compiled once per instruction set (cmake/Benchmarks.cmake), with CHAINRULE_BENCH_ISA as the name. Contraction, off everywhere
+// Compiled once per instruction set (cmake/Core.cmake), with CHAINRULE_LOOPS_ISA as the name. Contraction, off everywhere
 // else, is on in this file: `a * b + c` is then the set's own fused multiply-add, or a multiplication and an addition where it has
 // none, which is what its peak consists of.
-#include "machine_loops.h"
+#include "profile/machine_loops.h"
 
-namespace chainrule::bench::CHAINRULE_BENCH_ISA {
+namespace chainrule::profile::CHAINRULE_LOOPS_ISA {
 namespace {
 
 #if defined(__AVX512F__)
@@ -61,6 +61,6 @@ void triad(double* a, const double* b, const double* c, double s, std::size_t n)
 }  // namespace
 
 extern const MachineLoops kLoops;
-const MachineLoops kLoops = {CHAINRULE_TEXT(CHAINRULE_BENCH_ISA), fma_f32, fma_f64, kFlops<float>, kFlops<double>, triad};
+const MachineLoops kLoops = {CHAINRULE_TEXT(CHAINRULE_LOOPS_ISA), fma_f32, fma_f64, kFlops<float>, kFlops<double>, triad};
 
-}  // namespace chainrule::bench::CHAINRULE_BENCH_ISA
+}  // namespace chainrule::profile::CHAINRULE_LOOPS_ISA

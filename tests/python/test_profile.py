@@ -1,0 +1,353 @@
+"""Profiles: what rows add up to, what they are counted by, traces by Perfetto's rules, pictures, the command line."""
+
+import json
+import math
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import cli
+from chainrule.peaks import peaks
+from chainrule.profile_trace import trace
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(640, 20)).astype(np.float32)
+Y = RNG.integers(0, 3, 640)
+
+
+def net(**options):
+    return cr.Sequential([cr.Dense(32, "relu", name="hidden"), cr.Dense(3, name="out")], seed=1, **options)
+
+
+def fit(model, **options):
+    return model.fit(X, Y, **{"epochs": 4, "batch_size": 64, "loss": "cross_entropy", "verbose": 0, **options})
+
+
+def by_name(prof, group="operation"):
+    return {row.name: row for row in prof.rows(group)}
+
+
+def test_rows_of_a_fit():
+    with cr.profile() as prof:
+        fit(net())
+    rows = by_name(prof)
+    steps = 4 * 10
+    # 2 m n k for each product, and nothing is counted twice.
+    assert rows["matmul+add+relu"].flops == steps * 64 * 2 * 20 * 32
+    assert rows["matmul+add"].flops == steps * 64 * 2 * 32 * 3
+    assert rows["weight_gradient+update"].flops == steps * 64 * 2 * (20 * 32 + 32 * 3)
+    assert rows["gather"].bytes == steps * 64 * 20 * 8
+    assert rows["matmul+add"].calls >= steps
+    assert rows["Python, outside of native loops"].bound_by == "Python"
+    assert all(row.seconds >= 0 and row.of_peak >= 0 for row in rows.values())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("group", ["operation", "layer", "thread"])
+def test_rows_add_up(threads, group):
+    cr.set_num_threads(threads)
+    try:
+        with cr.profile() as prof:
+            fit(net())
+            net().build(20).predict(X)
+    finally:
+        cr.set_num_threads(0)
+    assert sum(row.seconds for row in prof.rows(group)) == pytest.approx(prof.threads * prof.seconds, rel=1e-6)
+    if group == "layer":
+        assert {"hidden", "out"} <= set(by_name(prof, group))
+    if group == "thread":
+        assert len(prof.rows(group)) == prof.threads
+
+
+def test_the_bits_are_those_without():
+    with cr.profile():
+        profiled = net()
+        fit(profiled)
+    plain = net()
+    fit(plain)
+    assert all(np.array_equal(a, b) for a, b in zip(profiled.parameters().values(), plain.parameters().values(), strict=True))
+
+
+def test_peaks_by_type():
+    model = cr.Sequential([cr.Dense(64)], dtype="float64")
+    with cr.profile() as prof:
+        model.fit(X, X @ np.ones((20, 64)), epochs=2, loss="mse", verbose=0)
+    row = by_name(prof)["matmul+add"]
+    peak = peaks(prof.threads)
+    assert row.of_peak == pytest.approx(row.flops / row.seconds / (peak.flops_f64 / peak.threads), rel=1e-6)
+
+
+def test_callbacks_and_python():
+    class Slow(cr.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            sum(range(100_000))
+
+    with cr.profile() as prof:
+        fit(net(), callbacks=[Slow()])
+    rows = by_name(prof)
+    assert rows["Python: callbacks"].calls == 4
+    assert rows["Python: callbacks"].seconds > 4e-4
+    assert rows["Python: callbacks"].bound_by == "Python"
+
+
+def test_sparse_batchnorm_embedding_clipnorm():
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = (X * (X > 1)).astype(np.float32)
+    with cr.profile() as prof:
+        fit(net(), batch_size=640, epochs=1)
+        net().fit(sparse.csr_matrix(dense), Y, epochs=2, loss="cross_entropy", verbose=0)
+        normalized = cr.Sequential([cr.Dense(16), cr.BatchNorm(), cr.Dense(3)])
+        fit(normalized, optimizer=cr.Adam(clipnorm=1.0))
+    rows = by_name(prof)
+    assert rows["sparse_matmul+add+relu"].flops == 2 * 2 * np.count_nonzero(dense) * 32
+    assert {"update", "weight_gradient", "sparse_weight_gradient+update"} <= set(rows)
+    assert rows["update"].bytes > 0
+    assert rows["update"].flops == 0
+    assert len(prof.plans) == 3
+
+
+def test_compiled_function():
+    f = cr.compile(lambda a, b: np.sum(np.tanh(a @ b) * 2.0))
+    a = RNG.normal(size=(50, 40))
+    b = RNG.normal(size=(40, 30))
+    f(a, b)
+    with cr.profile() as prof:
+        for _ in range(10):
+            f(a, b)
+    rows = by_name(prof)
+    assert rows["matmul"].calls == 10
+    assert rows["matmul"].flops == 10 * 2 * 50 * 40 * 30
+    assert by_name(prof, "layer")["compiled function"].calls >= 20
+
+
+def test_table_and_report():
+    with cr.profile() as prof:
+        fit(net())
+    table = prof.table().splitlines()
+    assert table[0].split()[:3] == ["operation", "share", "time"]
+    assert len(table) == 2 + len(prof.rows())
+    most = max(row.calls for row in prof.rows())
+    first = prof.table("calls").splitlines()[2].split("  ")[0]
+    assert first in {row.name for row in prof.rows() if row.calls == most}
+    report = str(prof)
+    assert cr.info()["isa"] in report.splitlines()[0]
+    assert "instruction set" in report  # the plan
+    assert repr(prof).startswith("Profile(")
+
+
+def test_while_it_is_taken_and_afterwards():
+    model = net()
+    with cr.profile() as prof:
+        fit(model)
+        within = by_name(prof)["matmul+add"].calls
+        fit(model)
+    calls = by_name(prof)["matmul+add"].calls
+    assert 0 < within < calls
+    again = pickle.loads(pickle.dumps(prof))
+    assert by_name(again)["matmul+add"].calls == calls
+    fit(model)
+    assert by_name(prof)["matmul+add"].calls == calls
+
+
+def test_fit_with_profile(capsys):
+    history = fit(net(), profile=True)
+    assert capsys.readouterr().out == ""
+    assert by_name(history.profile)["matmul+add"].calls >= 40
+    assert fit(net()).profile is None
+    fit(net(), profile=True, verbose=2)
+    assert "weight_gradient+update" in capsys.readouterr().out
+    with pytest.raises(TypeError, match="fit: expected profile to be True or False"):
+        fit(net(), profile="yes")
+
+
+def test_errors():
+    prof = cr.profile()
+    for ask in (prof.rows, prof.table, lambda: prof.plot(), lambda: prof.export_chrome_trace("x.json")):
+        with pytest.raises(cr.ChainruleError, match="expected a with block"):
+            ask()
+    assert repr(prof) == "Profile(not begun)"
+    with prof:
+        with pytest.raises(cr.ChainruleError, match="no other profile"), cr.profile():
+            pass
+        with pytest.raises(cr.ChainruleError, match="no other profile"):
+            fit(net(), profile=True)
+    with pytest.raises(cr.ChainruleError, match="a new one"), prof:
+        pass
+    with pytest.raises(ValueError, match="trace_steps"):
+        cr.profile(-1)
+    with pytest.raises(ValueError, match="sort"):
+        prof.table("name")
+    with pytest.raises(ValueError, match="group"):
+        prof.table(group="colour")
+    with pytest.raises(TypeError, match="take one of all"):
+        cr.fit_many([net()], X, Y, loss="cross_entropy", profile=True)
+
+
+def test_a_fit_that_fails():
+    with cr.profile() as prof, pytest.raises(ValueError, match="batch_size"):
+        fit(net(), batch_size=0)
+    with cr.profile() as prof, pytest.raises(cr.TrainingDiverged):
+        fit(net(), optimizer=cr.SGD(1e30))
+    assert by_name(prof)["matmul+add"].calls > 0
+
+
+NAME = "ünüsual_層_ª"
+
+
+def read_trace(path):
+    """The trace, by the rules that Perfetto's importer has: JSON, known phases, whole nanoseconds, spans that nest."""
+    spans, counters, names = {}, {}, {}
+    for event in json.loads(Path(path).read_text())["traceEvents"]:
+        assert event["ph"] in ("X", "C", "M")
+        assert isinstance(event["pid"], int)
+        if event["ph"] == "M":
+            names[event["name"], event.get("tid")] = event["args"]["name"]
+            continue
+        assert event["ts"] >= 0
+        if event["ph"] == "C":
+            counters.setdefault(event["name"], []).append((event["ts"], *event["args"].values()))
+        else:
+            begin, end = round(event["ts"] * 1000), round((event["ts"] + event["dur"]) * 1000)
+            assert abs(event["ts"] * 1000 - begin) < 1e-3
+            assert end >= begin
+            spans.setdefault(event["tid"], []).append((begin, end, event["name"]))
+    for of_thread in spans.values():
+        stack = []
+        for begin, end, _ in sorted(of_thread, key=lambda span: (span[0], -span[1])):
+            while stack and stack[-1] <= begin:
+                stack.pop()
+            assert not stack or end <= stack[-1]
+            stack.append(end)
+    return spans, counters, names
+
+
+def test_trace(tmp_path):
+    path = tmp_path / "trace.json"
+    model = cr.Sequential([cr.Dense(32, "relu", name=NAME), cr.Dense(3)])
+    cr.set_num_threads(2)
+    try:
+        with cr.profile(trace_steps=5) as prof:
+            fit(model, epochs=20)
+            seconds = prof.seconds
+    finally:
+        cr.set_num_threads(0)
+    prof.export_chrome_trace(path)
+    spans, counters, names = read_trace(path)
+    assert names["process_name", None] == "chainrule"
+    assert names["thread_name", 0] == "thread 0"
+    assert any(NAME in name for _, _, name in spans[0])
+    products = [name for _, _, name in spans[0] if name.startswith("matmul+add+relu")]
+    assert len(products) == 10  # of 200 steps
+    assert max(end for _, end, _ in spans[0]) <= prof.seconds * 1e9 + 1
+    assert 2 * 5 - 1 <= len(counters["loss"]) <= 2 * 5 + 1
+    assert all(0 < rate < 1e10 for _, rate in counters["samples/s"])
+    assert seconds <= prof.seconds
+
+
+def test_samples_in_a_second_are_right_across_what_a_trace_leaves_out():
+    at, rows = [0.0, 0.001, 5.0, 5.001], [64.0, 128.0, 320_064.0, 320_128.0]
+    events = {"label": [0] * 4, "begin": at, "end": at, "sample": rows}
+    thread = {"name": "thread 0", "events": {key: np.array(values) for key, values in events.items()}}
+    found = [event for event in json.loads(trace([thread], [("rows", "", "")]))["traceEvents"] if event["ph"] == "C"]
+    assert [event["args"]["samples/s"] for event in found] == pytest.approx([64_000.0] * 3)
+
+
+def test_any_name_is_json(tmp_path):
+    name = 'a "layer" \\ of\nmany </script> \u2028 words'
+    events = {"label": [0, 0], "begin": [0.0, 1e-6], "end": [1e-5, 2e-6], "sample": [math.nan, math.nan]}
+    thread = {"name": name, "events": {key: np.array(values) for key, values in events.items()}}
+    (tmp_path / "trace.json").write_text(trace([thread], [(name, name, "float32")]))
+    spans, _, names = read_trace(tmp_path / "trace.json")
+    assert [span[2] for span in spans[0]] == [f"{name} {name}"] * 2
+    assert names["thread_name", 0] == name
+
+
+def test_traces_are_bounded(tmp_path):
+    sizes = []
+    for epochs in (10, 200):
+        with cr.profile(trace_steps=3) as prof:
+            fit(net(), epochs=epochs)
+        prof.export_chrome_trace(tmp_path / "trace.json")
+        sizes.append((tmp_path / "trace.json").stat().st_size)
+    assert sizes[1] < 1.2 * sizes[0]
+    with cr.profile(trace_steps=0) as prof:
+        fit(net())
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    assert read_trace(tmp_path / "trace.json")[0] == {}
+
+
+def test_diverged_trace_is_json(tmp_path):
+    with cr.profile() as prof, pytest.raises(cr.TrainingDiverged):
+        fit(net(), optimizer=cr.SGD(1e30))
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    read_trace(tmp_path / "trace.json")
+
+
+def test_plot(tmp_path):
+    pytest.importorskip("matplotlib")
+    with cr.profile() as prof:
+        fit(net())
+    figure = prof.plot(tmp_path / "profile.png")
+    roofline, bars = figure.axes
+    assert (tmp_path / "profile.png").stat().st_size > 10_000
+    assert roofline.get_xlabel() == "FLOP per byte"
+    assert "hidden" in [label.get_text() for label in bars.get_yticklabels()]
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import chainrule as cr
+import helper
+x = np.random.default_rng(0).normal(size=(200, 3))
+cr.Sequential([cr.Dense(8, "tanh")]).fit(x, x[:, :1].repeat(8, 1), loss="mse", epochs=3, verbose=0)
+print("arguments:", sys.argv[1:], helper.VALUE, __name__)
+if sys.argv[1:] == ["fail"]:
+    raise RuntimeError("as asked")
+if sys.argv[1:] == ["leave"]:
+    sys.exit(3)
+if sys.argv[1:] == ["interrupt"]:
+    raise KeyboardInterrupt
+"""
+
+
+def test_profile_command(tmp_path, capsys):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    (tmp_path / "helper.py").write_text("VALUE = 5\n")
+    trace, plot = tmp_path / "trace.json", tmp_path / "plot.png"
+    options = ["--group", "layer", "--trace", str(trace), "--plot", str(plot)]
+    run = subprocess.run(
+        [sys.executable, "-m", "chainrule", "profile", *options, str(script), "--one", "2"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "arguments: ['--one', '2'] 5 __main__" in run.stdout
+    assert "wall time" in run.stdout
+    assert "instruction set" in run.stdout
+    read_trace(trace)
+    assert plot.stat().st_size > 10_000
+    assert cli.main(["profile", str(script), "fail"]) == 1
+    out = capsys.readouterr()
+    assert "as asked" in out.err
+    assert "wall time" in out.out
+    assert cli.main(["profile", str(script), "leave"]) == 3
+    assert cli.main(["profile", str(script), "interrupt"]) == 130
+    assert cli.main(["profile", str(tmp_path / "none.py")]) == 1
+    assert "none.py" in capsys.readouterr().err
+
+
+def test_info_measured(capsys):
+    info = cr.info(measure=True)
+    assert "GFLOP/s float32" in info["peak_1"][0]
+    assert info["openmp_library"]
+    assert "-ffp-contract=off" in info["flags"]
+    json.dumps(dict(info))
+    assert cli.main(["info", "--measure", "--json"]) == 0
+    assert "GB/s" in json.loads(capsys.readouterr().out)["peak_1"][2]
