@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.peers import NEEDS, installed
-from benchmarks.process import ROOT, cpus
-from benchmarks.progress import say
+from .peers import NEEDS, installed
+from .process import IN_REPOSITORY, ROOT, cpus
+from .progress import say
 
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = ROOT / "benchmarks" / "results" if IN_REPOSITORY else Path("chainrule-bench")
 
 
 def names(known: Sequence[str]) -> Callable[[str], list[str]]:
@@ -34,7 +34,7 @@ def parser(
 
     `needs` has the names that it takes, and what must be installed for each.
     """
-    made = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    made = argparse.ArgumentParser(prog=f"python -m {__package__}.{name}", description=description)
     made.add_argument("--quick", action="store_true", help="a small size, for a look in about a minute; to a file of its own")
     made.add_argument("--peers", type=names(list(needs)), default=[peer for peer in installed(needs) if peer in peers])
     made.add_argument("--threads", type=numbers, default=[1, *([2] if cpus() > 1 else [])], help="numbers of threads: 1,2")

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.derivative_functions import Case, cases
-from benchmarks.kernel_peers import time_of
+from .derivative_functions import Case, cases
+from .kernel_peers import time_of
 
 # What must be installed for each, and which of them run what was compiled before: those are shown, not compared.
 NEEDS = {

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks import command, machine, process
-from benchmarks.derivative_functions import cases
-from benchmarks.derivative_peers import COMPILED, NEEDS
-from benchmarks.progress import say
-from benchmarks.rounds import OWN
-from benchmarks.store import Key, Store
-from benchmarks.summary import Summary, digits
-from benchmarks.table import markdown
+from . import command, machine, process
+from .derivative_functions import cases
+from .derivative_peers import COMPILED, NEEDS
+from .progress import say
+from .rounds import OWN
+from .store import Key, Store
+from .summary import Summary, digits
+from .table import markdown
 
 WHAT = {"record": "Recording, microseconds", "derivative": "Recording and derivative, microseconds"}
 NOTE = (
@@ -56,7 +56,7 @@ def key_of(case: str, peer: str) -> Key:
 def measure(store: Store, peer: str, names: Sequence[str], seconds: float) -> None:
     """Measure the cases by one library, in one process."""
     job = {"peer": peer, "threads": 1, "seconds": seconds, "cases": list(names)}
-    for line in process.lines_of("benchmarks.derivative_peers", job):
+    for line in process.lines_of("derivative_peers", job):
         if "error" in line:
             say(f"  {peer}: {line['error']}")
             continue

@@ -6,7 +6,7 @@ Fitted by eye to a few nets on two cores of an AMD EPYC (Zen 5), 2026-11. No fig
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.workloads import Workload
+from .workloads import Workload
 
 
 @dataclass(frozen=True)

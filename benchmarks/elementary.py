@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.table import markdown
+from .table import markdown
 
 # The functions of the program `ulp`, with the kernels that compute them.
 KERNELS = {

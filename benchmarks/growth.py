@@ -11,11 +11,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks import command, growth_model, growth_report, machine, native
-from benchmarks.progress import say
-from benchmarks.rounds import OWN, Plan
-from benchmarks.store import Store, described_in
-from benchmarks.workloads import WORKLOADS, Workload, family
+from . import command, growth_model, growth_report, machine, native
+from .progress import say
+from .rounds import OWN, Plan
+from .store import Store, described_in
+from .workloads import WORKLOADS, Workload, family
 
 WIDTHS = [2, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]

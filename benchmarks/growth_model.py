@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.padding import padded
-from benchmarks.workloads import Workload
+from .padding import padded
+from .workloads import Workload
 
 # Of the plan: the rows of a block of rows; the rows and columns of a tile of parameters.
 BLOCK_ROWS, PARAMETER_ROWS, PARAMETER_COLUMNS = 256, 64, 32

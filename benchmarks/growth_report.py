@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_model as model, machine, picture
-from benchmarks.rounds import OWN, key_of
-from benchmarks.store import Sample, Store
-from benchmarks.summary import Summary, digits
-from benchmarks.table import markdown
-from benchmarks.workloads import WORKLOADS, Workload
+from . import growth_model as model, machine, picture
+from .rounds import OWN, key_of
+from .store import Sample, Store
+from .summary import Summary, digits
+from .table import markdown
+from .workloads import WORKLOADS, Workload
 
 CORES = (8, 32, 128)
 # That share a last-level cache in the prediction, as on this processor's kind.

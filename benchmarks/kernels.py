@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import command, elementary, machine, native, picture, process
-from benchmarks.progress import progress
-from benchmarks.rounds import OWN
-from benchmarks.store import Key, Store, described_in
-from benchmarks.summary import Summary, digits
-from benchmarks.table import markdown
+from . import command, elementary, machine, native, picture, process
+from .progress import progress
+from .rounds import OWN
+from .store import Key, Store, described_in
+from .summary import Summary, digits
+from .table import markdown
 
 EDGES = [power + offset for power in (256, 512, 1024) for offset in (0, 1)]
 SQUARES = sorted({1, 4, 8, 16, 17, 32, 33, *range(45, 49), 64, 65, 96, 128, 129, 192, 255, *EDGES, 384, 768, 1536, 2048})
@@ -70,7 +70,7 @@ def _round(store: Store, number: int, peer: str, seconds: float, shapes: Sequenc
             store.add(key, {"seconds": row["seconds"]})
         return
     job = {"peer": peer, "threads": 1, "seconds": seconds, "shapes": shapes, "sizes": SIZES}
-    for line in process.lines_of("benchmarks.kernel_peers", job, timeout=3600):
+    for line in process.lines_of("kernel_peers", job, timeout=3600):
         if "error" in line:
             raise RuntimeError(f"{peer}: {line['error']}")
         if "about" in line:

@@ -8,14 +8,14 @@ end with the same parameters, bit for bit; where they do not, the run fails.
 
 from collections.abc import Sequence
 
-from benchmarks import command, machine, process
-from benchmarks.many_fits import WAYS
-from benchmarks.progress import progress
-from benchmarks.rounds import OWN
-from benchmarks.store import Key, Store
-from benchmarks.summary import Summary
-from benchmarks.table import markdown
-from benchmarks.workloads import WORKLOADS, Workload
+from . import command, machine, process
+from .many_fits import WAYS
+from .progress import progress
+from .rounds import OWN
+from .store import Key, Store
+from .summary import Summary
+from .table import markdown
+from .workloads import WORKLOADS, Workload
 
 # From nets whose fits last a millisecond to ones that feed two threads.
 NETS = {
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             bar.begin(f"round {number + 1}/{arguments.rounds}, {net.name}, {way}")
             if len(store.samples(key)) <= number:
                 job = {**key, "seconds": arguments.seconds, "threads": process.cpus()}
-                for sample in process.lines_of("benchmarks.many_fits", job):
+                for sample in process.lines_of("many_fits", job):
                     if "error" in sample:
                         bar.say(f"  {sample['error']}")
                     store.add(key, sample)

@@ -13,8 +13,9 @@ import time
 from typing import Any
 
 import chainrule as cr
-from benchmarks.peers import chainrule_peer
-from benchmarks.workloads import Workload, make_data
+
+from .peers import chainrule_peer
+from .workloads import Workload, make_data
 
 MANY, ALL, ONE = WAYS = ("fit_many", "one after another", "one after another, one thread")
 TRAININGS = 5

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import make
-from benchmarks.workloads import Workload, make_data
+from .peers import make
+from .workloads import Workload, make_data
 
 
 def main(job: dict[str, Any]) -> None:

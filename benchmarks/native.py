@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import ROOT, binding
+from .process import ROOT, binding
 
 BUILD = "cmake --preset bench && cmake --build --preset bench --target chainrule_bench"
 

@@ -7,7 +7,7 @@ work is taken out: from width a to the wider b, time may grow by as much as the 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.workloads import Workload
+from .workloads import Workload
 
 PANEL = 16
 JUMP_LIMIT = 0.15

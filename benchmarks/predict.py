@@ -5,12 +5,12 @@ Run: python -m benchmarks.predict [--peers chainrule,numpy,torch,jax] [--threads
 
 from collections.abc import Sequence
 
-from benchmarks import command, machine, native, process
-from benchmarks.progress import say
-from benchmarks.rounds import OWN
-from benchmarks.store import Key, Store
-from benchmarks.summary import Summary, digits
-from benchmarks.table import markdown
+from . import command, machine, native, process
+from .progress import say
+from .rounds import OWN
+from .store import Key, Store
+from .summary import Summary, digits
+from .table import markdown
 
 Case = tuple[str, tuple[int, ...], str, int]
 NATIVE = "chainrule, native"
@@ -55,12 +55,14 @@ def _measure(store: Store, number: int, key: Key, seconds: float) -> None:
     if len(store.samples(key)) > number:
         return
     say(f"round {number + 1}: {'-'.join(map(str, key['widths']))}, {key['rows']} rows, threads {key['threads']}, {key['peer']}")
-    for sample in process.lines_of("benchmarks.predict_peers", {**key, "seconds": seconds}):
+    for sample in process.lines_of("predict_peers", {**key, "seconds": seconds}):
         store.add(key, sample)
 
 
 def _measure_native(store: Store, number: int, seconds: float) -> None:
     key = key_of(ONE_ROW, 1, NATIVE)
+    if not process.IN_REPOSITORY:  # the native program is not installed
+        return
     if len(store.samples(key)) > number:
         return
     try:

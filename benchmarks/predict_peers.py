@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kernel_peers import time_of
-from benchmarks.peers import chainrule_peer
-from benchmarks.workloads import Workload, initial
+from .kernel_peers import time_of
+from .peers import chainrule_peer
+from .workloads import Workload, initial
 
 
 def main(job: dict[str, Any]) -> None:

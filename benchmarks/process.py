@@ -7,17 +7,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.workloads import Workload
+from .workloads import Workload
 
 ROOT = Path(__file__).parents[1]
 # A process that takes longer has failed: the longest, of the widest nets, takes about two minutes.
 TIMEOUT = 900
-COMPILED = ROOT / "build" / "compiled"
+# The same files are `benchmarks` in the repository and `chainrule.benchmarks` where the package is installed.
+IN_REPOSITORY = __package__ == "benchmarks"
+COMPILED = ROOT / "build" / "compiled" if IN_REPOSITORY else Path(tempfile.gettempdir()) / f"chainrule-compiled-{os.getuid()}"
 
 
 def cpus() -> int:
@@ -48,12 +50,14 @@ def caches(threads: int) -> dict[str, str]:
     }
 
 
-def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iterator[dict[str, Any]]:
-    """Run `python -m module` on the job's CPUs; it reads the job from standard input. Return the lines of JSON that it prints.
+def lines_of(
+    module: str, job: dict[str, Any], timeout: float = TIMEOUT, environment: Mapping[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Run a module of this package on the job's CPUs; it reads the job from standard input. Return the lines of JSON that it prints.
 
     A run that fails ends with {"error": the last line of its standard error}.
     """
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", f"{__package__}.{module}"]
     threads = str(job["threads"])
     # From the outside: NumPy and OpenMP read their limits when they are loaded, which an import far away may already do.
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
@@ -64,8 +68,8 @@ def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iter
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=ROOT,
-            env={**os.environ, **limits, **caches(job["threads"])},
+            cwd=ROOT if IN_REPOSITORY else None,
+            env={**os.environ, **limits, **caches(job["threads"]), **(environment or {})},
             preexec_fn=binding(job.get("cpus", job["threads"])),
         )
         assert child.stdin is not None
@@ -92,7 +96,14 @@ def lines_of(module: str, job: dict[str, Any], timeout: float = TIMEOUT) -> Iter
             yield {"error": f"killed, after {timeout:.0f} s or for want of memory" if status == -signal.SIGKILL else last}
 
 
-def fit(peer: str, workloads: Iterable[Workload], threads: int, seconds: float, **options: Any) -> Iterator[dict[str, Any]]:
+def fit(
+    peer: str,
+    workloads: Iterable[Workload],
+    threads: int,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[dict[str, Any]]:
     """Return each workload's measurement by one peer, in one fresh process: see benchmarks.measure."""
     job = {"peer": peer, "workloads": [w.to_json() for w in workloads], "threads": threads, "seconds": seconds, **options}
-    return lines_of("benchmarks.measure", job)
+    return lines_of("measure", job, environment=environment)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import duration, machine, process
-from benchmarks.progress import progress
-from benchmarks.store import Key, Store
-from benchmarks.workloads import Workload
+from . import duration, machine, process
+from .progress import progress
+from .store import Key, Store
+from .workloads import Workload
 
 OWN = "chainrule"
 # Of each thread, to estimate durations where no peak was measured.

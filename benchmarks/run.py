@@ -9,13 +9,13 @@ Prints a Markdown table of medians with the spread (least to most) over the roun
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import command, machine, picture, rounds
-from benchmarks.peers import NEEDS
-from benchmarks.rounds import OWN, Plan
-from benchmarks.store import Store
-from benchmarks.summary import Summary
-from benchmarks.table import markdown
-from benchmarks.workloads import WORKLOADS, Workload
+from . import command, machine, picture, rounds
+from .peers import NEEDS
+from .rounds import OWN, Plan
+from .store import Store
+from .summary import Summary
+from .table import markdown
+from .workloads import WORKLOADS, Workload
 
 
 def main(argv: Sequence[str] | None = None) -> int:

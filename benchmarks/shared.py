@@ -15,12 +15,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from benchmarks import command, machine, process, shared_report
-from benchmarks.progress import Progress, progress, say
-from benchmarks.rounds import OWN, Plan
-from benchmarks.shared_report import Situation, key_of, situations
-from benchmarks.store import Store, described_in
-from benchmarks.workloads import WORKLOADS, Workload, family
+from . import command, machine, process, shared_report
+from .progress import Progress, progress, say
+from .rounds import OWN, Plan
+from .shared_report import Situation, key_of, situations
+from .store import Store, described_in
+from .workloads import WORKLOADS, Workload, family
 
 SPIN = "while True: pass"
 USUAL = ["rl_online", "digits", "tabular", "mnist_m"]

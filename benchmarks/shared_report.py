@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machine, picture, rounds
-from benchmarks.rounds import OWN
-from benchmarks.store import Key, Store
-from benchmarks.summary import Summary
-from benchmarks.table import markdown
-from benchmarks.workloads import Workload
+from . import machine, picture, rounds
+from .rounds import OWN
+from .store import Key, Store
+from .summary import Summary
+from .table import markdown
+from .workloads import Workload
 
 # A library may lose this much more than others take.
 LIMIT = 1.5

@@ -11,10 +11,10 @@ point is left out there. It says how long it will take; interrupt it when you li
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import command, machine, process, sweep_report
-from benchmarks.rounds import Plan
-from benchmarks.store import Store, described_in
-from benchmarks.workloads import Workload, family
+from . import command, machine, process, sweep_report
+from .rounds import Plan
+from .store import Store, described_in
+from .workloads import Workload, family
 
 # Powers of two, where memory conflicts, with both neighbours, where panels are padded; the widths of the cliff that users report; others.
 EDGES = [power + offset for power in (16, 32, 64, 128, 256, 512, 1024, 2048) for offset in (-1, 0, 1)]

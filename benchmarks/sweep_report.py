@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks import machine, picture
-from benchmarks.padding import JUMP_LIMIT, Jump, jumps, padded_flops
-from benchmarks.rounds import OWN, key_of
-from benchmarks.run import best_ratio, fraction_of_peak, of_peak, ratio, summary
-from benchmarks.shared_report import HARM_LIMIT
-from benchmarks.store import Store
-from benchmarks.summary import Summary, digits
-from benchmarks.table import markdown
-from benchmarks.workloads import Workload
+from . import machine, picture
+from .padding import JUMP_LIMIT, Jump, jumps, padded_flops
+from .rounds import OWN, key_of
+from .run import best_ratio, fraction_of_peak, of_peak, ratio, summary
+from .shared_report import HARM_LIMIT
+from .store import Store
+from .summary import Summary, digits
+from .table import markdown
+from .workloads import Workload
 
 Lines = Mapping[str, Sequence[Workload]]
 

@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import command, machine
-from benchmarks.progress import say
-from benchmarks.store import Key, Store
-from benchmarks.summary import Summary
-from benchmarks.table import markdown
 from chainrule.tabular import Table, read_table, train_table
 from chainrule.tabular.cells import is_numeric, texts
 from chainrule.tabular.scores import MAIN, scores
 from chainrule.tabular.tables import split
 from chainrule.tabular.target import Target, learned_target, rows_with_target
+
+from . import command, machine
+from .progress import say
+from .store import Key, Store
+from .summary import Summary
+from .table import markdown
 
 NEEDS = {"chainrule": "chainrule", "sklearn": "sklearn"}
 TEST = 0.2

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from benchmarks.workloads import Data, Workload
+from ..workloads import Data, Workload
 
 # Each of a peer's names is a module of this package and what must be installed for it.
 NEEDS = {
@@ -23,7 +23,7 @@ Train = Callable[[int], float]
 
 def load(name: str) -> ModuleType:
     """Return the peer's module; ImportError when the library is not installed."""
-    return importlib.import_module(f"benchmarks.peers.{name}_peer")
+    return importlib.import_module(f"{__name__}.{name}_peer")
 
 
 def make(name: str, workload: Workload, data: Data, threads: int, **options: Any) -> Train:

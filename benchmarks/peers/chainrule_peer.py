@@ -3,7 +3,8 @@
 import re
 
 import chainrule as cr
-from benchmarks.workloads import Data, Workload
+
+from ..workloads import Data, Workload
 
 
 def net(workload: Workload, seed: int = 0) -> cr.Sequential:

@@ -5,8 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.peers import Train
-from benchmarks.workloads import Data, Workload, initial
+from ..workloads import Data, Workload, initial
+from . import Train
 
 
 def make(workload: Workload, data: Data, threads: int) -> Train:  # noqa: ARG001  # the runner sets the affinity

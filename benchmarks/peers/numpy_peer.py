@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers import Train
-from benchmarks.workloads import Data, Workload, initial
+from ..workloads import Data, Workload, initial
+from . import Train
 
 Array = NDArray[np.float32]
 

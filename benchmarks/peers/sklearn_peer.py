@@ -5,8 +5,8 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from benchmarks.peers import Train
-from benchmarks.workloads import Data, Workload
+from ..workloads import Data, Workload
+from . import Train
 
 
 def make(workload: Workload, data: Data, threads: int) -> Train:

@@ -4,8 +4,8 @@ from functools import partial
 
 import torch
 
-from benchmarks.peers import Train, torch_peer
-from benchmarks.workloads import Data, Workload
+from ..workloads import Data, Workload
+from . import Train, torch_peer
 
 
 def make(workload: Workload, data: Data, threads: int) -> Train:

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.peers import Train
-from benchmarks.workloads import Data, Workload, initial
+from ..workloads import Data, Workload, initial
+from . import Train
 
 
 def make(workload: Workload, data: Data, threads: int, wrap: Callable[[Any], Any] = lambda step: step) -> Train:

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import (  # noqa: E402
+    bench,
+    compare,
     derivatives,
     elementary,
     growth_model,
@@ -391,3 +393,34 @@ def test_a_child_that_fails_says_why() -> None:
     workload = family(2, 1, 1)
     (result,) = process.fit("no_such_peer", [workload], 1, 0.01)
     assert "no_such_peer" in result["error"]
+
+
+def test_two_revisions_are_compared_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
+    site = Path(cr.__file__).parents[1]
+    samples = compare.measure([site, site], [WORKLOADS["xor"]], [1], rounds=2, seconds=0.01)
+    (base, head) = samples["xor", 1]
+    assert len(base) == len(head) == 2
+    assert all(step > 0 for step in (*base, *head))
+    text = compare.report({("xor", 1): ([2.0, 3.0], [1.0, 1.0])}, ("old", "new"))
+    assert "| old, us | new, us | base / head |" in text
+    assert "2.5 (2 to 3)" in text
+    with pytest.raises(SystemExit, match="revisions that git knows"):
+        compare.main(["no-such-revision", "."])
+
+
+def test_bench_measures_products_and_imports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--quick", "--only", "products,imports", "--peers", "chainrule,numpy", "--threads", "1", "--output", str(tmp_path)]
+    assert bench.main(options) == 0
+    out = capsys.readouterr().out
+    assert "| product, float32 | threads | chainrule, GFLOP/s | numpy, GFLOP/s |" in out
+    assert "| import, after NumPy | ms |" in out
+    points = json.loads((tmp_path / "products.json").read_text())["points"]
+    assert {point["key"]["peer"] for point in points} == {"chainrule", "numpy"}
+    assert all(0 < sample["seconds"] < 1 for point in points for sample in point["samples"])
+
+
+def test_bench_says_at_once_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    with pytest.raises(ImportError, match=r"threadpoolctl to be installed; pip install 'chainrule\[bench\]'"):
+        bench.main(["--quick", "--output", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
