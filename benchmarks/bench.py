@@ -83,7 +83,10 @@ def products(arguments: argparse.Namespace) -> int:
                     bar.begin(f"round {number + 1}/{rounds}, products, threads {threads}, {peer}")
                     job = {"peer": peer, "threads": threads, "seconds": seconds, "shapes": shapes}
                     for sample in process.lines_of("product_peers", job):
-                        shape = sample.pop("shape", [])
+                        if "error" in sample:
+                            bar.say(f"  {peer}: {sample['error']}")
+                            continue
+                        shape = sample.pop("shape")
                         store.add({"shape": list(shape), "threads": threads, "peer": peer}, sample)
                     bar.end(one)
     rows = []

@@ -20,7 +20,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "jax": "jaxlib"}
 
 
 def describe(peers: Sequence[str], quick: bool = False, needs: Mapping[str, str] = NEEDS) -> dict[str, Any]:
-    """Describe this machine, and measure its peaks where the native program is built; `needs` has the package of each peer."""
+    """Describe this machine and measure its peaks; `needs` has the package of each peer."""
     import chainrule._core
     from chainrule.info import caches
 

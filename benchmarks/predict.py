@@ -61,7 +61,7 @@ def _measure(store: Store, number: int, key: Key, seconds: float) -> None:
 
 def _measure_native(store: Store, number: int, seconds: float) -> None:
     key = key_of(ONE_ROW, 1, NATIVE)
-    if not process.IN_REPOSITORY:  # the native program is not installed
+    if not process.IN_REPOSITORY:
         return
     if len(store.samples(key)) > number:
         return
@@ -74,7 +74,7 @@ def _measure_native(store: Store, number: int, seconds: float) -> None:
 
 
 def report(store: Store, cases: Sequence[Case], threads: Sequence[int], peers: Sequence[str]) -> str:
-    shown = [*peers, NATIVE]
+    shown = [*peers, *([NATIVE] if process.IN_REPOSITORY else [])]  # whose program is not installed
     parts = ["# predict", machine.text(store.machine), "## One row of 8-64-64-2, microseconds"]
     times = {peer: _summary(store, ONE_ROW, threads[0] if peer != NATIVE else 1, peer) for peer in shown}
     parts.append(markdown(["", *shown], [["time", *(str(s.scaled(1e6)) if s else "" for s in times.values())]]))

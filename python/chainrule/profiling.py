@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import _core, atomic_file, spans, validation
 from chainrule.errors import ChainruleError
-from chainrule.peaks import peaks
+from chainrule.peaks import Peaks, peaks
 from chainrule.profile_rows import IDLE, PYTHON, Group, Line, Row, Sort, rows_of, table_of, time_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Profile:
     seconds : float
         The wall time of the block.
     threads : int
-        How many have worked.
+        How many took part: that of the block, and those that have worked.
     isa : str
         The kernels' instruction set.
     plans : list of str
@@ -78,8 +78,8 @@ class Profile:
 
     @property
     def threads(self) -> int:
-        """How many threads have worked."""
-        return max(1, sum(len(thread["totals"]["label"]) > 0 for thread in self._taken()))
+        """How many threads took part: that of the block, and those that have worked."""
+        return len(self._parts())
 
     def rows(self, group: Group = "operation") -> list[Row]:
         """Return what each operation, layer or thread took, the longest first.
@@ -103,7 +103,7 @@ class Profile:
         ChainruleError
             Before the ``with`` block.
         """
-        return rows_of(self._lines(), group, peaks(self.threads))
+        return rows_of(self._lines(), group, self._peaks())
 
     def table(self, sort: Sort = "time", group: Group = "operation") -> str:
         """Return the rows as text.
@@ -160,13 +160,13 @@ class Profile:
         ValueError, ChainruleError
             As `table`.
         """
-        threads, peak = self.threads, peaks(self.threads)
+        threads, peak = self.threads, self._peaks()
         steps = max((int(thread["steps"]) for thread in self._taken()), default=0)
         together = "" if threads == 1 else f"; rows add up to {threads} times the wall time"
         lines = [
             f"wall time {time_text(self.seconds)}, {_number_of(threads)}, {self.isa}, {steps:,} steps{together}",
-            f"measured here, of one thread of {threads}: {peak.flops_f32 / threads / 1e9:.3g} GFLOP/s float32, "
-            f"{peak.flops_f64 / threads / 1e9:.3g} float64, {peak.bytes / threads / 1e9:.3g} GB/s from memory",
+            f"measured here, of one thread of {peak.threads}: {peak.flops_f32 / peak.threads / 1e9:.3g} GFLOP/s float32, "
+            f"{peak.flops_f64 / peak.threads / 1e9:.3g} float64, {peak.bytes / peak.threads / 1e9:.3g} GB/s from memory",
             "",
             self.table(sort, group),
         ]
@@ -207,7 +207,7 @@ class Profile:
         work = {"float32": 0.0, "float64": 0.0}
         for line in self._lines():
             work[line.dtype or "float32"] += line.flops
-        return draw(self.rows(), self.rows("layer"), peaks(self.threads), max(work, key=lambda dtype: work[dtype]), path)
+        return draw(self.rows(), self.rows("layer"), self._peaks(), max(work, key=lambda dtype: work[dtype]), path)
 
     def export_chrome_trace(self, path: str | PathLike[str]) -> None:
         """Write a trace of the first and the last steps as JSON, for Perfetto (ui.perfetto.dev) and chrome://tracing.
@@ -239,15 +239,19 @@ class Profile:
             raise ChainruleError("profile: expected a with block that has begun, got none")
         return self._native.threads()
 
+    def _parts(self) -> list[Mapping[str, Any]]:
+        return [thread for number, thread in enumerate(self._taken()) if number == 0 or len(thread["totals"]["label"])]
+
+    def _peaks(self) -> Peaks:
+        """Return the peaks of as many threads as took part, on CPUs of their own."""
+        return peaks(min(self.threads, int(str(_core.thread_limits()["affinity"]))))
+
     def _lines(self) -> list[Line]:
-        threads = self._taken()
         labels = self._labels or _core.profile_labels()
         seconds = self.seconds
         lines = []
-        for number, thread in enumerate(threads):
+        for number, thread in enumerate(self._parts()):
             totals = thread["totals"]
-            if number and not len(totals["label"]):
-                continue
             columns = (totals[key].tolist() for key in ("label", "calls", "seconds", "flops", "bytes"))
             for label, calls, time, flops, size in zip(*columns, strict=True):
                 operation, layer, dtype = labels[label]

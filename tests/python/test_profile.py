@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +154,19 @@ def test_while_it_is_taken_and_afterwards():
     assert by_name(again)["matmul+add"].calls == calls
     fit(model)
     assert by_name(prof)["matmul+add"].calls == calls
+
+
+def test_threads_of_ones_own_and_more_than_cpus():
+    def train(_):
+        fit(net())
+
+    with cr.profile() as prof, ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        list(pool.map(train, range(8)))
+    rows = prof.rows("thread")
+    assert prof.threads == len(rows) > 1
+    assert sum(row.seconds for row in rows) == pytest.approx(prof.threads * prof.seconds, rel=1e-6)
+    assert f"rows add up to {prof.threads} times the wall time" in prof.report()
+    assert by_name(prof)["matmul+add"].flops == 8 * 4 * 640 * 2 * 32 * 3
 
 
 def test_fit_with_profile(capsys):
