@@ -23,6 +23,7 @@ model = cr.Sequential([cr.Dense(256, "relu"), cr.Dense(10)])
 model.fit(x, np.arange(64) % 10, batch_size=64, epochs=steps, loss="cross_entropy", verbose=0)
 """
 KERNEL = re.compile(r"chainrule::(avx2|avx512|baseline|neon)::[\w():<>, ]*(gemm|weight_gradient)")
+# Enough for products to be more than Python's start; 300 and 20,000 took three minutes on two cores.
 CALLGRIND_STEPS, PY_SPY_STEPS = 150, 8_000
 
 

@@ -1,19 +1,14 @@
 #include "plan/measure_product.h"
 
-#include <algorithm>
-#include <chrono>
-#include <limits>
-
 #include "base/team.h"
 #include "kernels/table.h"
 #include "plan/parameters.h"
+#include "profile/least_seconds.h"
 
 namespace chainrule::plan {
 
 template <class T>
 double measure_product(std::size_t m, std::size_t k, std::size_t n, int threads, double seconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto passed = [](Clock::time_point since) { return std::chrono::duration<double>(Clock::now() - since).count(); };
   PanelMatrix<T> a(m, k);
   PanelMatrix<T> b(k, n);
   PanelMatrix<T> c(m, n);
@@ -25,7 +20,7 @@ double measure_product(std::size_t m, std::size_t k, std::size_t n, int threads,
   fill(b);
   const kernels::KernelTable<T>& table = kernels::active_tables().of<T>();
   const auto read_only = [](const PanelMatrix<T>& matrix) { return matrix.panels(); };
-  const auto multiply = [&] {
+  return profile::least_seconds(seconds, [&] {
     run_team(threads, [&](int thread) {
       const Range rows = share(m, thread, threads);
       if (rows.begin == rows.end) return;
@@ -39,15 +34,7 @@ double measure_product(std::size_t m, std::size_t k, std::size_t n, int threads,
                           kernels::panel_count<T>(n),
                           kernels::Epilogue::none});
     });
-  };
-  double least = std::numeric_limits<double>::infinity();
-  const Clock::time_point began = Clock::now();
-  do {
-    const Clock::time_point start = Clock::now();
-    multiply();
-    least = std::min(least, passed(start));
-  } while (passed(began) < seconds);
-  return least;
+  });
 }
 
 template double measure_product<float>(std::size_t, std::size_t, std::size_t, int, double);

@@ -1,11 +1,9 @@
 #include "profile/machine.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/team.h"
+#include "profile/least_seconds.h"
 #include "profile/machine_loops.h"
 
 namespace chainrule::profile {
@@ -34,21 +32,6 @@ namespace {
 constexpr std::size_t kPasses = 500000;  // of chains in a call: some ms, beside which a team is nothing
 constexpr std::size_t kTriadStep = 64;   // elements: threads share no cache line
 
-/// The most units in a second that `work()`, of `units` units, reaches within about `seconds`.
-template <class Work>
-double most(double units, double seconds, const Work& work) {
-  using Clock = std::chrono::steady_clock;
-  const auto passed = [](Clock::time_point since) { return std::chrono::duration<double>(Clock::now() - since).count(); };
-  const Clock::time_point began = Clock::now();
-  double best = 0;
-  do {
-    const Clock::time_point start = Clock::now();
-    work();
-    best = std::max(best, units / passed(start));
-  } while (passed(began) < seconds);
-  return best;
-}
-
 }  // namespace
 
 MachinePeaks measure_machine(const std::string& isa, int threads, double seconds) {
@@ -56,12 +39,12 @@ MachinePeaks measure_machine(const std::string& isa, int threads, double seconds
   if (loops == nullptr) throw std::invalid_argument(text("machine: expected loops for ", isa, ", got none"));
   volatile double sink = 0;
   const auto flops = [&](auto* chains, double of_pass) {
-    return most(of_pass * static_cast<double>(kPasses) * threads, seconds, [&] {
-      run_team(threads, [&](int thread) {
-        const auto sum = static_cast<double>(chains(kPasses));
-        if (thread == 0) sink = sum;
-      });
-    });
+    return of_pass * static_cast<double>(kPasses) * threads / least_seconds(seconds, [&] {
+             run_team(threads, [&](int thread) {
+               const auto sum = static_cast<double>(chains(kPasses));
+               if (thread == 0) sink = sum;
+             });
+           });
   };
   MachinePeaks peaks;
   peaks.flops_f32 = flops(loops->fma_f32, loops->flops_f32);
@@ -70,13 +53,14 @@ MachinePeaks measure_machine(const std::string& isa, int threads, double seconds
   Buffer<double> a(kBlocks * kTriadStep);
   Buffer<double> b(kBlocks * kTriadStep);
   Buffer<double> c(kBlocks * kTriadStep);
-  peaks.bytes = most(static_cast<double>(3 * sizeof(double) * kBlocks * kTriadStep), seconds, [&] {
+  const double of_triad = least_seconds(seconds, [&] {
     run_team(threads, [&](int thread) {
       const Range mine = share(kBlocks, thread, threads);
       const std::size_t at = mine.begin * kTriadStep;
       loops->triad(a.data() + at, b.data() + at, c.data() + at, 0.5, (mine.end - mine.begin) * kTriadStep);
     });
   });
+  peaks.bytes = static_cast<double>(3 * sizeof(double) * kBlocks * kTriadStep) / of_triad;
   return peaks;
 }
 

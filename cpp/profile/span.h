@@ -1,4 +1,4 @@
-// What the executor says of its work: spans, one for each planned operation on each thread. Without a profile a span is one branch.
+// What the executor says of its work: spans, one for each planned operation on each thread. Branches while nobody listens.
 #pragma once
 
 #include <atomic>

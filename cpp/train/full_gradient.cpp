@@ -21,6 +21,7 @@ FullGradient<T>::FullGradient(BatchPlan<T>& plan, plan::Parameters<T>& parameter
 template <class T>
 void FullGradient<T>::run(Run& run, int thread) {
   while (run.next == Next::step) {
+    profile::count_step();
     const Batch batch = block();
     plan_.run_rows(run, thread, parameters_, batch, random_);
     if (run.failed()) return;

@@ -1,5 +1,6 @@
 """L-BFGS: what it finds, beside SciPy on the same function; how fit drives it; what it refuses."""
 
+import json
 import os
 import signal
 import sys
@@ -202,3 +203,14 @@ def test_refusals(sine, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match=r"LBFGS: expected SciPy to be installed; pip install 'chainrule\[lbfgs\]'"):
         fit(net(), x, y)
+
+
+def test_a_trace_keeps_the_first_and_the_last_evaluations(tmp_path):
+    x = np.random.default_rng(0).normal(size=(200, 4))
+    model = cr.Sequential([cr.Dense(8, "tanh"), cr.Dense(1)], dtype="float64")
+    with cr.profile(trace_steps=2) as prof:
+        model.fit(x, np.tanh(x[:, 0] * x[:, 1]), epochs=20, loss="mse", optimizer=cr.LBFGS(), verbose=0)
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    losses = [event for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"] if event["name"] == "mse loss"]
+    (calls,) = [row.calls for row in prof.rows() if row.name == "mse"]
+    assert calls > len({event["ts"] for event in losses if event["tid"] == 0}) == 4
