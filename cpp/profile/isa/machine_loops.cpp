@@ -42,7 +42,7 @@ template <class T>
 }
 
 template <class T>
-constexpr double kFlops = 2.0 * kChains*(kVectorBytes / sizeof(T));
+constexpr double kFlops = 2.0 * kChains* kVectorBytes / sizeof(T);
 
 float fma_f32(std::size_t passes) { return fma_chains<float>(passes); }
 double fma_f64(std::size_t passes) { return fma_chains<double>(passes); }
