@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the object files of cpp/kernels/isa and cpp/profile/isa: no weak symbol, and one exported name each.
+"""Checks the object files of cpp/kernels/isa and cpp/profile/isa: no weak symbol, and one exported name each; the loops that measure
+the FMA peak consist of fused multiply-adds.
 
 A weak symbol (an inline function or a template of the standard library) that was compiled with wide instructions can become the whole
 program's copy, and then fails on a processor without them.
@@ -12,6 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+WITH_FMA = ("avx2", "avx512")
+
+
+def is_fused(path: Path) -> bool:
+    command = ["objdump", "--disassemble", "--no-show-raw-insn", path]
+    code = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return "vfmadd" in code and not re.search(r"\bvmulp[sd]\b", code)
+
 
 def main(folder: Path) -> int:
     objects = sorted(folder.rglob("isa/*.o"))
@@ -21,8 +30,12 @@ def main(folder: Path) -> int:
     failures = 0
     for path in objects:
         if path.parent.parent.name == "profile":  # one source, in a library of its own for each instruction set
-            isa = re.search(r"chainrule_loops_(\w+)\.dir", str(path))
-            expected = [["D", f"chainrule::profile::{isa[1] if isa else ''}::kLoops"]]
+            match = re.search(r"chainrule_loops_(\w+)\.dir", str(path))
+            isa = match[1] if match else ""
+            expected = [["D", f"chainrule::profile::{isa}::kLoops"]]
+            if isa in WITH_FMA and not is_fused(path):
+                failures += 1
+                print(f"{path}: expected fused multiply-adds only, got products on their own")
         else:
             expected = [["T", f"chainrule::{path.name.split('.')[0]}::tables()"]]
         command = ["nm", "--defined-only", "--extern-only", "--demangle", path]

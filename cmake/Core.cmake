@@ -28,11 +28,14 @@ function(chainrule_add_isa name)
   chainrule_compile_isa(${name} "cpp/kernels/isa/${name}.cpp" ${ARGN})
   add_library(chainrule_loops_${name} OBJECT "${PROJECT_SOURCE_DIR}/cpp/profile/isa/machine_loops.cpp")
   target_link_libraries(chainrule_loops_${name} PRIVATE chainrule_flags)
-  target_compile_options(chainrule_loops_${name} PRIVATE ${ARGN} -ffp-contract=fast)
+  target_compile_options(chainrule_loops_${name} PRIVATE ${ARGN})
   target_compile_definitions(chainrule_loops_${name} PRIVATE CHAINRULE_LOOPS_ISA=${name})
   target_sources(chainrule_core PRIVATE $<TARGET_OBJECTS:chainrule_isa_${name}> $<TARGET_OBJECTS:chainrule_loops_${name}>)
   set(CHAINRULE_ISAS ${CHAINRULE_ISAS} ${name} PARENT_SCOPE)
 endfunction()
+
+# An option of the source: it comes after the flags of all targets, of which the last says `off`.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/cpp/profile/isa/machine_loops.cpp" PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 
 set(CHAINRULE_ISAS "")  # those that are built
 chainrule_add_isa(baseline)

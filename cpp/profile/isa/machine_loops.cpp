@@ -42,7 +42,9 @@ template <class T>
 }
 
 template <class T>
-constexpr double kFlops = 2.0 * kChains* kVectorBytes / sizeof(T);
+constexpr double flops_of_a_pass() {
+  return 2.0 * kChains * kVectorBytes / sizeof(T);
+}
 
 float fma_f32(std::size_t passes) { return fma_chains<float>(passes); }
 double fma_f64(std::size_t passes) { return fma_chains<double>(passes); }
@@ -61,6 +63,7 @@ void triad(double* a, const double* b, const double* c, double s, std::size_t n)
 }  // namespace
 
 extern const MachineLoops kLoops;
-const MachineLoops kLoops = {CHAINRULE_TEXT(CHAINRULE_LOOPS_ISA), fma_f32, fma_f64, kFlops<float>, kFlops<double>, triad};
+const MachineLoops kLoops = {CHAINRULE_TEXT(CHAINRULE_LOOPS_ISA), fma_f32, fma_f64, flops_of_a_pass<float>(),
+                             flops_of_a_pass<double>(),           triad};
 
 }  // namespace chainrule::profile::CHAINRULE_LOOPS_ISA
