@@ -34,7 +34,7 @@ std::string operation_of(const Graph& graph, NodeId id) {
   return std::binary_search(parameters.begin(), parameters.end(), id) ? "parameter" : "input";
 }
 
-NodeId apply(Graph& graph, const AnyOperation& operation, graph::Operands inputs, const py::kwargs& keywords) {
+NodeId apply_named(Graph& graph, const AnyOperation& operation, graph::Operands inputs, const py::kwargs& keywords) {
   const graph::SharedOperation found = operation_from(operation);
   if (std::holds_alternative<std::shared_ptr<graph::RowFunction>>(operation)) graph.keep(found);
   std::string name = keywords.contains("name") ? keywords["name"].cast<std::string>() : std::string();
@@ -176,7 +176,7 @@ void bind_graph(py::module_& module) {
       .def(
           "constant", [](Graph& graph, const py::object& value) { return graph.constant(tensor_from(value, "constant")); },
           py::arg("value"), "Add a fixed value, of the graph's type or int64.")
-      .def("apply", &apply, py::arg("operation"), py::arg("inputs"), kApplyDoc)
+      .def("apply", &apply_named, py::arg("operation"), py::arg("inputs"), kApplyDoc)
       .def(
           "shape", [](const Graph& graph, NodeId node) { return tuple_of(graph.node(node).shape); }, py::arg("node"),
           "The shape of a node; -1 stands for rows.")

@@ -20,7 +20,7 @@ namespace chainrule::bind {
 namespace {
 
 template <class Run>
-auto without_gil(const Run& run) {
+auto computed(const Run& run) {
   const py::gil_scoped_release release;
   const FpEnvironment environment;
   return run();
@@ -83,25 +83,25 @@ void bind_tools(py::module_& module) {
   module.def(
       "random_uniform",
       [](const Shape& shape, double low, double high, std::uint64_t seed, std::uint32_t key) {
-        return array_from(without_gil([&] { return train::random_uniform(shape, low, high, seed, key); }));
+        return array_from(computed([&] { return train::random_uniform(shape, low, high, seed, key); }));
       },
       py::arg("shape"), py::arg("low"), py::arg("high"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "random_normal",
       [](const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
-        return array_from(without_gil([&] { return train::random_normal(shape, mean, std, seed, key); }));
+        return array_from(computed([&] { return train::random_normal(shape, mean, std, seed, key); }));
       },
       py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "random_truncated_normal",
       [](const Shape& shape, double mean, double std, std::uint64_t seed, std::uint32_t key) {
-        return array_from(without_gil([&] { return train::random_truncated_normal(shape, mean, std, seed, key); }));
+        return array_from(computed([&] { return train::random_truncated_normal(shape, mean, std, seed, key); }));
       },
       py::arg("shape"), py::arg("mean"), py::arg("std"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
       "random_orthogonal",
       [](std::int64_t rows, std::int64_t columns, double gain, std::uint64_t seed, std::uint32_t key) {
-        return array_from(without_gil([&] { return train::random_orthogonal(rows, columns, gain, seed, key); }));
+        return array_from(computed([&] { return train::random_orthogonal(rows, columns, gain, seed, key); }));
       },
       py::arg("rows"), py::arg("columns"), py::arg("gain"), py::kw_only(), py::arg("seed"), py::arg("key"));
   module.def(
@@ -114,7 +114,7 @@ void bind_tools(py::module_& module) {
           return train::check_finite(*feature.sparse, DType::float64, {}, {first_row, feature.rows()}, operation, name);
         }
         const train::ArrayView& view = feature.array;
-        const std::int64_t position = without_gil([&] {
+        const std::int64_t position = computed([&] {
           return train::first_nonfinite(view, DType::float64, {}, {first_row, view.rows});
         });
         if (position >= 0) train::throw_nonfinite(view, position, operation, name);
@@ -124,14 +124,14 @@ void bind_tools(py::module_& module) {
       "is_canonical",
       [](const py::object& rows, const std::string& operation, const std::string& name) {
         const train::SparseView view = sparse_view_of(rows, name.c_str());
-        return without_gil([&] { return train::is_canonical(view, operation, name); });
+        return computed([&] { return train::is_canonical(view, operation, name); });
       },
       py::arg("rows"), py::arg("operation"), py::arg("name"));
   module.def(
       "label_range",
       [](const py::array& y) {
         const train::ArrayView view = view_of(y, "label_range");
-        return without_gil([&] { return train::integer_range(view); });
+        return computed([&] { return train::integer_range(view); });
       },
       py::arg("y"));
   module.def("activation_names", &activation_names);
