@@ -173,14 +173,26 @@ class alignas(kCacheLine) ThreadRecord {
 
 }  // namespace
 
-/// The records of all threads that have said something while it was taken.
+/// The records of the threads that have said something while it was taken.
 class Recording {
  public:
   explicit Recording(TraceLimits limits) : limits_(limits), origin_(ticks()), began_(Clock::now()) {}
 
-  [[nodiscard]] ThreadRecord& add_thread() {
+  /// One that a thread has given back, or a new one: there are never more than there were threads at once.
+  [[nodiscard]] ThreadRecord& take_record() {
     const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      ThreadRecord& record = *free_.back();
+      free_.pop_back();
+      return record;
+    }
+    free_.reserve(records_.size() + 1);  // so that giving back cannot fail
     return *records_.emplace_back(std::make_unique<ThreadRecord>("thread " + std::to_string(records_.size()), limits_));
+  }
+
+  void give_back(ThreadRecord& record) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (&record != records_.front().get()) free_.push_back(&record);  // the first is that of whoever takes the profile
   }
 
   void stop() noexcept {
@@ -215,6 +227,7 @@ class Recording {
   Ticks end_ticks_ = 0;
   Clock::time_point ended_;
   std::vector<std::unique_ptr<ThreadRecord>> records_;
+  std::vector<ThreadRecord*> free_;
 };
 
 namespace {
@@ -225,17 +238,30 @@ std::atomic<std::uint64_t> g_generation{0};  // of g_recording
 
 /// Where the calling thread writes. It keeps the recording alive: spans that are open when a profile ends still end there.
 struct Mine {
+  Mine() = default;
+  Mine(const Mine&) = delete;
+  Mine& operator=(const Mine&) = delete;
+  ~Mine() {
+    if (record != nullptr) recording->give_back(*record);
+  }
+
   std::uint64_t generation = 0;
   std::shared_ptr<Recording> recording;
   ThreadRecord* record = nullptr;
 };
 thread_local Mine t_mine;
 
+void write_to(std::shared_ptr<Recording> recording, std::uint64_t generation) {
+  t_mine.record = nullptr;
+  t_mine.generation = generation;
+  t_mine.recording = std::move(recording);
+  if (t_mine.recording) t_mine.record = &t_mine.recording->take_record();
+}
+
 ThreadRecord* record_of_this_thread() {
   if (t_mine.generation == g_generation.load(std::memory_order_relaxed)) return t_mine.record;
   const std::lock_guard lock(g_mutex);
-  t_mine = {g_generation.load(std::memory_order_relaxed), g_recording, nullptr};
-  if (g_recording) t_mine.record = &g_recording->add_thread();
+  write_to(g_recording, g_generation.load(std::memory_order_relaxed));
   return t_mine.record;
 }
 
@@ -288,9 +314,8 @@ std::vector<LabelText> labels() {
 Profile::Profile(TraceLimits limits) : recording_(std::make_shared<Recording>(limits)) {
   const std::lock_guard lock(g_mutex);
   if (g_recording) throw Error("profile: expected no other profile at the same time, got one that is being taken");
+  write_to(recording_, g_generation.fetch_add(1) + 1);  // the calling thread is the first
   g_recording = recording_;
-  const std::uint64_t generation = g_generation.fetch_add(1) + 1;
-  t_mine = {generation, recording_, &recording_->add_thread()};  // the calling thread is the first
   detail::g_listening.store(true);
 }
 

@@ -1,5 +1,6 @@
 // A profile: what the spans of all threads add up to, and a trace of the first and the last steps. Memory is bounded however long
-// it is taken: one total for each label and thread, and of events so many as the limits allow.
+// it is taken: one total for each label and thread, and of events so many as the limits allow. A thread that begins after another
+// has ended goes on with that one's record.
 #pragma once
 
 #include <cstddef>

@@ -31,16 +31,17 @@ std::vector<Value> for_each_input(std::span<const Feature> x, const Of& of) {
   return values;
 }
 
-/// Read and written.
+/// Read, and written in elements of `size` bytes.
+double bytes_gathered(const ArrayView& array, Range rows, std::size_t size) {
+  return static_cast<double>((rows.end - rows.begin) * array.columns * (kernels::size_of(array.type) + size));
+}
+
 template <class T>
-double bytes_gathered(std::span<const Feature> x, Range rows) {
-  double bytes = 0;
-  for (const Feature& feature : x) {
-    const auto count = static_cast<double>(rows.end - rows.begin);
-    const auto elements = count * static_cast<double>(feature.columns());
-    if (!feature.sparse) bytes += elements * static_cast<double>(kernels::size_of(feature.array.type) + sizeof(T));
-  }
-  return bytes;
+double bytes_gathered(const Feature& feature, Selection selection, Range rows) {
+  if (!feature.sparse) return bytes_gathered(feature.array, rows, sizeof(T));
+  const SparseView& x = *feature.sparse;
+  const std::size_t read = kernels::size_of(x.values.type) + kernels::size_of(x.indices.type);
+  return static_cast<double>(entries_of(x, rows, selection) * (read + sizeof(T) + sizeof(std::int32_t)));
 }
 
 }  // namespace
@@ -97,7 +98,11 @@ RowSource source_of(const ArrayView& array, Selection selection) noexcept {
 template <class T>
 bool gather_features(const plan::Program<T>& program, std::span<const Feature> x, Selection selection, Range rows, T* workspace,
                      std::span<plan::SparseBatch<T>> sparse) {
-  const profile::Span span(profile::gathering, [&] { return profile::Work{0, bytes_gathered<T>(x, rows)}; });
+  const profile::Span span(profile::gathering, [&] {
+    double bytes = 0;
+    for (const Feature& feature : x) bytes += bytes_gathered<T>(feature, selection, rows);
+    return profile::Work{0, bytes};
+  });
   bool finite = true;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (x[i].sparse) {
@@ -112,7 +117,11 @@ bool gather_features(const plan::Program<T>& program, std::span<const Feature> x
 template <class T>
 Gathered gather(const plan::Program<T>& program, const Dataset& data, Selection selection, Range rows, double total, T* workspace,
                 BatchRows<T>& batch) {
-  const profile::Span span(profile::targets);
+  const profile::Span span(profile::targets, [&] {
+    double bytes = 0;
+    for (const Target& y : data.y) bytes += bytes_gathered(y.array, rows, y.labels ? sizeof(std::int32_t) : sizeof(T));
+    return profile::Work{0, bytes};
+  });
   Gathered result;
   result.finite = gather_features(program, std::span(data.x), selection, rows, workspace, std::span(batch.x));
   for (std::size_t i = 0; i < data.y.size(); ++i) {

@@ -96,9 +96,9 @@ void check_finite(const SparseView& x, DType dtype, Selection selection, Range r
   });
 }
 
-std::size_t entries_of(const SparseView& x, Range rows) {
+std::size_t entries_of(const SparseView& x, Range rows, Selection selection) {
   std::size_t entries = 0;
-  for (std::size_t row = rows.begin; row < rows.end; ++row) entries += size(entries_of_row(x, row));
+  for (std::size_t i = rows.begin; i < rows.end; ++i) entries += size(entries_of_row(x, selection.row(i)));
   return entries;
 }
 
@@ -112,8 +112,7 @@ std::size_t most_entries(const SparseView& x, std::size_t rows) {
 
 template <class T>
 bool gather_sparse(const SparseView& x, double scale, Selection selection, Range rows, plan::SparseBatch<T>& batch) {
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < rows.begin; ++i) next += size(entries_of_row(x, selection.row(i)));
+  std::size_t next = entries_of(x, {0, rows.begin}, selection);
   const T factor = static_cast<T>(scale);
   bool good = true;
   with_type(x.values.type, [&](auto element) {

@@ -28,8 +28,8 @@ void check_sparse(const SparseView& x, const std::string& operation, const std::
 void check_finite(const SparseView& x, DType dtype, Selection selection, Range rows, const std::string& operation,
                   const std::string& name);
 
-/// The entries of rows [rows.begin, rows.end).
-[[nodiscard]] std::size_t entries_of(const SparseView& x, Range rows);
+/// The entries of rows [rows.begin, rows.end), of a selection or of all.
+[[nodiscard]] std::size_t entries_of(const SparseView& x, Range rows, Selection selection = {});
 /// The most that `rows` rows have, whichever they are.
 [[nodiscard]] std::size_t most_entries(const SparseView& x, std::size_t rows);
 

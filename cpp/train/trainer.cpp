@@ -166,7 +166,10 @@ class TrainerOf final : public Trainer {
     const std::shared_lock lock(network_.mutex());
     const int threads = plan::choose_threads(evaluator_.cost(data));
     evaluator_.prepare(data, threads);
-    run_team(threads, [&](int thread) { evaluator_.run(data, thread, threads); });
+    run_team(threads, [&](int thread) {
+      profile::count_step();
+      evaluator_.run(data, thread, threads);
+    });
     return evaluated(data);
   }
 

@@ -145,6 +145,22 @@ void test_threads() {
   CHECK(last.threads().size() == 1 && last.threads()[0].totals.empty());
 }
 
+/// Threads one after another share a record; those that are there at once have their own.
+void test_threads_that_end() {
+  const Label work = label("work");
+  const Profile profile({});
+  for (int i = 0; i < 100; ++i) {
+    std::thread([&] { const Span span(work); }).join();
+  }
+  CHECK(profile.threads().size() == 2 && total_of(profile.threads()[1], work)->calls == 100);
+  std::thread first([&] {
+    const Span span(work);
+    std::thread([&] { const Span within(work); }).join();
+  });
+  first.join();
+  CHECK(profile.threads().size() == 3);
+}
+
 }  // namespace
 
 int main() {
@@ -153,5 +169,6 @@ int main() {
   test_traces();
   test_trace_limits();
   test_threads();
+  test_threads_that_end();
   return test::finish();
 }

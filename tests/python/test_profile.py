@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_rows_of_a_fit():
     assert rows["matmul+add"].flops == steps * 64 * 2 * 32 * 3
     assert rows["weight_gradient+update"].flops == steps * 64 * 2 * (20 * 32 + 32 * 3)
     assert rows["gather"].bytes == steps * 64 * 20 * 8
+    assert rows["gather targets"].bytes == steps * 64 * (8 + 4)
     assert rows["matmul+add"].calls >= steps
     assert rows["Python, outside of native loops"].bound_by == "Python"
     assert all(row.seconds >= 0 and row.of_peak >= 0 for row in rows.values())
@@ -107,6 +109,8 @@ def test_sparse_batchnorm_embedding_clipnorm():
         fit(normalized, optimizer=cr.Adam(clipnorm=1.0))
     rows = by_name(prof)
     assert rows["sparse_matmul+add+relu"].flops == 2 * 2 * np.count_nonzero(dense) * 32
+    entries = 2 * np.count_nonzero(dense)
+    assert rows["gather"].bytes == entries * (2 * 4 + 2 * 4) + (1 + 4) * X.size * 8
     assert {"update", "weight_gradient", "sparse_weight_gradient+update"} <= set(rows)
     assert rows["update"].bytes > 0
     assert rows["update"].flops == 0
@@ -167,6 +171,21 @@ def test_threads_of_ones_own_and_more_than_cpus():
     assert sum(row.seconds for row in rows) == pytest.approx(prof.threads * prof.seconds, rel=1e-6)
     assert f"rows add up to {prof.threads} times the wall time" in prof.report()
     assert by_name(prof)["matmul+add"].flops == 8 * 4 * 640 * 2 * 32 * 3
+
+
+def test_threads_one_after_another_are_one_row():
+    model = net().build(20)
+    cr.set_num_threads(1)
+    try:
+        with cr.profile() as prof:
+            for _ in range(50):
+                thread = threading.Thread(target=model.predict, args=(X,))
+                thread.start()
+                thread.join()
+    finally:
+        cr.set_num_threads(0)
+    assert prof.threads == 2
+    assert {row.name: row.calls for row in prof.rows("thread")}["thread 1"] >= 50
 
 
 def test_fit_with_profile(capsys):
@@ -294,6 +313,27 @@ def test_traces_are_bounded(tmp_path):
         fit(net())
     prof.export_chrome_trace(tmp_path / "trace.json")
     assert read_trace(tmp_path / "trace.json")[0] == {}
+
+
+@pytest.mark.parametrize(("call", "span"), [("evaluate", "evaluation"), ("predict", "prediction")])
+def test_traces_keep_the_first_calls_and_the_last(tmp_path, call, span):
+    model = net().build(20)
+    arguments = {"evaluate": {"x": X, "y": Y, "loss": "cross_entropy"}, "predict": {"x": X}}[call]
+    cr.set_num_threads(1)
+    try:
+        with cr.profile(trace_steps=2) as prof:
+            for _ in range(15):
+                getattr(model, call)(**arguments)
+            middle = prof.seconds * 1e9
+            for _ in range(15):
+                getattr(model, call)(**arguments)
+    finally:
+        cr.set_num_threads(0)
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    (of_thread,) = read_trace(tmp_path / "trace.json")[0].values()
+    begins = sorted(begin for begin, _, name in of_thread if name == span)
+    assert len(begins) == 4
+    assert begins[1] < middle < begins[2]
 
 
 def test_diverged_trace_is_json(tmp_path):
