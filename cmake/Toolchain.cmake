@@ -40,8 +40,7 @@ target_compile_options(chainrule_flags INTERFACE
   $<$<BOOL:${CHAINRULE_WERROR}>:-Werror>)
 
 if(CHAINRULE_SANITIZE)
-  # Lines for stack traces, and checks of addresses that are called, not inlined: kernels then compile in half of the time.
-  target_compile_options(chainrule_flags INTERFACE -fsanitize=${CHAINRULE_SANITIZE} -fno-sanitize-recover=all -g1
-    $<$<CXX_COMPILER_ID:GNU>:--param=asan-instrumentation-with-call-threshold=0>)
+  # -g1: lines for stack traces.
+  target_compile_options(chainrule_flags INTERFACE -fsanitize=${CHAINRULE_SANITIZE} -fno-sanitize-recover=all -g1)
   target_link_options(chainrule_flags INTERFACE -fsanitize=${CHAINRULE_SANITIZE})
 endif()
