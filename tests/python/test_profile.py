@@ -15,7 +15,8 @@ import pytest
 
 import chainrule as cr
 from chainrule import cli
-from chainrule.peaks import peaks
+from chainrule.peaks import Peaks, peaks
+from chainrule.profile_rows import Line, rows_of
 from chainrule.profile_trace import trace
 
 RNG = np.random.default_rng(0)
@@ -84,6 +85,30 @@ def test_peaks_by_type():
     row = by_name(prof)["matmul+add"]
     peak = peaks(prof.threads)
     assert row.of_peak == pytest.approx(row.flops / row.seconds / (peak.flops_f64 / peak.threads), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("gflop", "gigabytes", "word"),
+    [
+        (80, 1, "compute"),
+        (50, 5, "compute"),
+        (10, 9, "memory"),
+        (10, 13, "memory"),
+        (10, 14, "cache"),
+        (90, 14, "cache"),
+        (101, 14, "compute"),
+        (9, 0.9, "overhead"),
+        (0, 0, "overhead"),
+    ],
+)
+def test_what_bounds_a_row(gflop, gigabytes, word):
+    peak = Peaks(threads=2, flops_f32=200e9, flops_f64=100e9, bytes=20e9)
+    line = Line("product", "", "float32", "thread 0", 1, 1.0, gflop * 1e9, gigabytes * 1e9)
+    (row,) = rows_of([line], "operation", peak)
+    assert row.bound_by == word
+    assert row.of_peak == pytest.approx(gflop / 100)
+    (waiting,) = rows_of([line._replace(operation="barrier wait")], "operation", peak)
+    assert waiting.bound_by == "waiting"
 
 
 def test_callbacks_and_python():
