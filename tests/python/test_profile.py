@@ -1,35 +1,21 @@
-"""Profiles: what rows add up to, what they are counted by, traces by Perfetto's rules, pictures, the command line."""
+"""Profiles: what rows add up to, what they are counted by, pictures, the command line."""
 
 import json
-import math
 import os
 import pickle
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from profile_cases import X, Y, fit, net, read_trace
 
 import chainrule as cr
 from chainrule import cli
 from chainrule.peaks import Peaks, peaks
 from chainrule.profile_rows import Line, rows_of
-from chainrule.profile_trace import trace
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(640, 20)).astype(np.float32)
-Y = RNG.integers(0, 3, 640)
-
-
-def net(**options):
-    return cr.Sequential([cr.Dense(32, "relu", name="hidden"), cr.Dense(3, name="out")], seed=1, **options)
-
-
-def fit(model, **options):
-    return model.fit(X, Y, **{"epochs": 4, "batch_size": 64, "loss": "cross_entropy", "verbose": 0, **options})
 
 
 def by_name(prof, group="operation"):
@@ -144,8 +130,8 @@ def test_sparse_batchnorm_embedding_clipnorm():
 
 def test_compiled_function():
     f = cr.compile(lambda a, b: np.sum(np.tanh(a @ b) * 2.0))
-    a = RNG.normal(size=(50, 40))
-    b = RNG.normal(size=(40, 30))
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(50, 40)), random.normal(size=(40, 30))
     f(a, b)
     with cr.profile() as prof:
         for _ in range(10):
@@ -253,119 +239,6 @@ def test_a_fit_that_fails():
     with cr.profile() as prof, pytest.raises(cr.TrainingDiverged):
         fit(net(), optimizer=cr.SGD(1e30))
     assert by_name(prof)["matmul+add"].calls > 0
-
-
-NAME = "ünüsual_層_ª"
-
-
-def read_trace(path):
-    """The trace, by the rules that Perfetto's importer has: JSON, known phases, whole nanoseconds, spans that nest."""
-    spans, counters, names = {}, {}, {}
-    for event in json.loads(Path(path).read_text())["traceEvents"]:
-        assert event["ph"] in ("X", "C", "M")
-        assert isinstance(event["pid"], int)
-        if event["ph"] == "M":
-            names[event["name"], event.get("tid")] = event["args"]["name"]
-            continue
-        assert event["ts"] >= 0
-        if event["ph"] == "C":
-            counters.setdefault(event["name"], []).append((event["ts"], *event["args"].values()))
-        else:
-            begin, end = round(event["ts"] * 1000), round((event["ts"] + event["dur"]) * 1000)
-            assert abs(event["ts"] * 1000 - begin) < 1e-3
-            assert end >= begin
-            spans.setdefault(event["tid"], []).append((begin, end, event["name"]))
-    for of_thread in spans.values():
-        stack = []
-        for begin, end, _ in sorted(of_thread, key=lambda span: (span[0], -span[1])):
-            while stack and stack[-1] <= begin:
-                stack.pop()
-            assert not stack or end <= stack[-1]
-            stack.append(end)
-    return spans, counters, names
-
-
-def test_trace(tmp_path):
-    path = tmp_path / "trace.json"
-    model = cr.Sequential([cr.Dense(32, "relu", name=NAME), cr.Dense(3)])
-    cr.set_num_threads(2)
-    try:
-        with cr.profile(trace_steps=5) as prof:
-            fit(model, epochs=20)
-            seconds = prof.seconds
-    finally:
-        cr.set_num_threads(0)
-    prof.export_chrome_trace(path)
-    spans, counters, names = read_trace(path)
-    assert names["process_name", None] == "chainrule"
-    assert names["thread_name", 0] == "thread 0"
-    assert any(NAME in name for _, _, name in spans[0])
-    products = [name for _, _, name in spans[0] if name.startswith("matmul+add+relu")]
-    assert len(products) == 10  # of 200 steps
-    assert max(end for _, end, _ in spans[0]) <= prof.seconds * 1e9 + 1
-    assert 2 * 5 - 1 <= len(counters["loss"]) <= 2 * 5 + 1
-    assert all(0 < rate < 1e10 for _, rate in counters["samples/s"])
-    assert seconds <= prof.seconds
-
-
-def test_samples_in_a_second_are_right_across_what_a_trace_leaves_out():
-    at, rows = [0.0, 0.001, 5.0, 5.001], [64.0, 128.0, 320_064.0, 320_128.0]
-    events = {"label": [0] * 4, "begin": at, "end": at, "sample": rows}
-    thread = {"name": "thread 0", "events": {key: np.array(values) for key, values in events.items()}}
-    found = [event for event in json.loads(trace([thread], [("rows", "", "")]))["traceEvents"] if event["ph"] == "C"]
-    assert [event["args"]["samples/s"] for event in found] == pytest.approx([64_000.0] * 3)
-
-
-def test_any_name_is_json(tmp_path):
-    name = 'a "layer" \\ of\nmany </script> \u2028 words'
-    events = {"label": [0, 0], "begin": [0.0, 1e-6], "end": [1e-5, 2e-6], "sample": [math.nan, math.nan]}
-    thread = {"name": name, "events": {key: np.array(values) for key, values in events.items()}}
-    (tmp_path / "trace.json").write_text(trace([thread], [(name, name, "float32")]))
-    spans, _, names = read_trace(tmp_path / "trace.json")
-    assert [span[2] for span in spans[0]] == [f"{name} {name}"] * 2
-    assert names["thread_name", 0] == name
-
-
-def test_traces_are_bounded(tmp_path):
-    sizes = []
-    for epochs in (10, 200):
-        with cr.profile(trace_steps=3) as prof:
-            fit(net(), epochs=epochs)
-        prof.export_chrome_trace(tmp_path / "trace.json")
-        sizes.append((tmp_path / "trace.json").stat().st_size)
-    assert sizes[1] < 1.2 * sizes[0]
-    with cr.profile(trace_steps=0) as prof:
-        fit(net())
-    prof.export_chrome_trace(tmp_path / "trace.json")
-    assert read_trace(tmp_path / "trace.json")[0] == {}
-
-
-@pytest.mark.parametrize(("call", "span"), [("evaluate", "evaluation"), ("predict", "prediction")])
-def test_traces_keep_the_first_calls_and_the_last(tmp_path, call, span):
-    model = net().build(20)
-    arguments = {"evaluate": {"x": X, "y": Y, "loss": "cross_entropy"}, "predict": {"x": X}}[call]
-    cr.set_num_threads(1)
-    try:
-        with cr.profile(trace_steps=2) as prof:
-            for _ in range(15):
-                getattr(model, call)(**arguments)
-            middle = prof.seconds * 1e9
-            for _ in range(15):
-                getattr(model, call)(**arguments)
-    finally:
-        cr.set_num_threads(0)
-    prof.export_chrome_trace(tmp_path / "trace.json")
-    (of_thread,) = read_trace(tmp_path / "trace.json")[0].values()
-    begins = sorted(begin for begin, _, name in of_thread if name == span)
-    assert len(begins) == 4
-    assert begins[1] < middle < begins[2]
-
-
-def test_diverged_trace_is_json(tmp_path):
-    with cr.profile() as prof, pytest.raises(cr.TrainingDiverged):
-        fit(net(), optimizer=cr.SGD(1e30))
-    prof.export_chrome_trace(tmp_path / "trace.json")
-    read_trace(tmp_path / "trace.json")
 
 
 def test_plot(tmp_path):
