@@ -6,7 +6,9 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +195,8 @@ def test_threads_one_after_another_are_one_row():
                 thread = threading.Thread(target=model.predict, args=(X,))
                 thread.start()
                 thread.join()
+                while Path(f"/proc/self/task/{thread.native_id}").exists():  # join does not wait for the system's thread to end
+                    time.sleep(1e-4)
     finally:
         cr.set_num_threads(0)
     assert prof.threads == 2
