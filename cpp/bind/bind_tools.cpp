@@ -19,6 +19,7 @@ namespace py = pybind11;
 namespace chainrule::bind {
 namespace {
 
+/// Others run Python meanwhile; the arithmetic is that of training, whatever the caller has set.
 template <class Run>
 auto computed(const Run& run) {
   const py::gil_scoped_release release;
